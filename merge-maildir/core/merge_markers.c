@@ -1,0 +1,250 @@
+/*
+ * merge_markers.c -- the markers of a merged store: which folders exist, who they are, and the odd dates.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "merge_markers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clash.h"
+#include "merge_files.h"
+
+/* Where the three versions of one marker are: under the folder's name, or the one it had before it was renamed. */
+struct version {
+	const struct file *file; /* NULL: there is none */
+	enum side side;
+	uint32_t folder;
+};
+
+struct work {
+	struct store *out;
+	struct combine *c;
+	size_t result, gone; /* the first of the current folder */
+};
+
+static int cmp_gone(const void *a, const void *b)
+{
+	const struct inst *x = a, *y = b;
+
+	return x->home < y->home ? -1 : x->home > y->home;
+}
+
+static struct version version_of(const struct work *w, uint32_t f, enum side side)
+{
+	const struct trio *t = w->c->trios->v;
+	struct version v = { t[f].marker[side], side, f };
+
+	if (!v.file && t[f].renamed_from != TRIO_NONE) {
+		v.folder = t[f].renamed_from;
+		v.file = t[v.folder].marker[side];
+	}
+	return v;
+}
+
+static bool exists(const struct work *w, uint32_t f)
+{
+	const struct trio *t = &w->c->trios->v[f];
+	const struct folder *mail = &w->out->folders[f];
+
+	if (mail->sub[NAME_NEW].n || mail->sub[NAME_CUR].n)
+		return true;
+	if (t->marker[SIDE_BASE])
+		return t->marker[SIDE_A] && t->marker[SIDE_B];
+	return t->marker[SIDE_A] || t->marker[SIDE_B];
+}
+
+/* Whether a message of this folder has a date that the markers, merged as they are, might not tell. */
+static bool has_edits(const struct work *w, size_t nresults, size_t ngone)
+{
+	for (size_t i = 0; i < nresults; i++)
+		if (w->c->results.v[w->result + i].mtime != COMBINE_AS_MARKED)
+			return true;
+	return ngone > 0;
+}
+
+static int cmp_name(const void *a, const void *b)
+{
+	const struct msg *x = *(const struct msg *const *)a, *y = *(const struct msg *const *)b;
+	int d = memcmp(x->name, y->name, x->keylen < y->keylen ? x->keylen : y->keylen);
+
+	return d ? d : (int)x->keylen - (int)y->keylen;
+}
+
+/* Drops the date lines of these keys. One pass over both lists: each can have a hundred thousand. */
+static void forget(struct marker *m, const struct msg **keys, size_t n)
+{
+	size_t i, k = 0, left = 0;
+
+	if (n)
+		qsort(keys, n, sizeof(*keys), cmp_name);
+	for (i = 0; i < m->n; i++) {
+		int d = -1;
+
+		while (k < n) {
+			size_t len = keys[k]->keylen, min = len < m->v[i].keylen ? len : m->v[i].keylen;
+
+			d = memcmp(m->v[i].key, keys[k]->name, min);
+			if (!d)
+				d = (m->v[i].keylen > len) - (m->v[i].keylen < len);
+			if (d <= 0)
+				break;
+			k++;
+		}
+		if (k == n || d)
+			m->v[left++] = m->v[i];
+	}
+	m->n = left;
+}
+
+/*
+ * The dates of results that are not where and what they were follow the message. The dates of keys that are gone go too, unless
+ * another message has the key, and with it the line.
+ */
+static void edit(const struct work *w, uint32_t f, struct marker *m, size_t nresults, size_t ngone)
+{
+	const struct result *res = w->c->results.v + w->result;
+	const struct inst *gone = w->c->gone.v + w->gone;
+	const struct folder *mail = &w->out->folders[f];
+	const struct msg **keys = mem_alloc((nresults + ngone) * sizeof(const struct msg *));
+	size_t i, n = 0;
+
+	for (i = 0; i < nresults; i++)
+		if (res[i].mtime != COMBINE_AS_MARKED)
+			keys[n++] = &res[i].msg;
+	for (i = 0; i < ngone; i++) {
+		const struct msg *g = gone[i].msg;
+
+		if (!clash_find(&mail->sub[NAME_NEW], g->name, g->keylen, NULL) &&
+		    !clash_find(&mail->sub[NAME_CUR], g->name, g->keylen, NULL))
+			keys[n++] = g;
+	}
+	forget(m, keys, n);
+	for (i = 0; i < nresults; i++)
+		if (res[i].mtime >= 0)
+			marker_add(m, res[i].msg.name, res[i].msg.keylen, res[i].mtime);
+	marker_sort(m);
+	free(keys);
+}
+
+static bool same(const struct marker *a, const struct marker *b)
+{
+	if (strcmp(a->id, b->id) || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].mtime != b->v[i].mtime || a->v[i].keylen != b->v[i].keylen ||
+		    memcmp(a->v[i].key, b->v[i].key, a->v[i].keylen))
+			return false;
+	return true;
+}
+
+static void add(struct work *w, uint32_t f, const struct version v[SIDES], const struct oid *oid)
+{
+	const char *path = w->out->folders[f].path;
+	struct file file = { .oid = *oid, .class = PATH_MARKER };
+
+	file.mode = merge_files_mode(v[SIDE_BASE].file, v[SIDE_A].file, v[SIDE_B].file);
+	file.path = arena_printf(&w->out->arena, "%s%s%s", path, *path ? "/" : "", PATH_MARKER_NAME);
+	store_add_file(w->out, file.path, &file.oid, file.mode, file.class);
+}
+
+/* The content out of three, if no date is to be changed and no two of them are to be mixed. */
+static const struct oid *pick(const struct version v[SIDES])
+{
+	const struct file *base = v[SIDE_BASE].file, *a = v[SIDE_A].file, *b = v[SIDE_B].file;
+
+	if (!a || !b)
+		return a ? &a->oid : b ? &b->oid : base ? &base->oid : NULL;
+	if (oid_eq(&a->oid, &b->oid) || (base && oid_eq(&b->oid, &base->oid)))
+		return &a->oid;
+	return base && oid_eq(&a->oid, &base->oid) ? &b->oid : NULL;
+}
+
+static int write_marker(struct work *w, const struct marker *m, struct oid *oid, struct err *err)
+{
+	const struct merge_ops *ops = w->c->trios->ops;
+	struct bytes text = { 0 };
+	int r;
+
+	marker_format(m, &text);
+	r = ops->write(ops->ctx, text.buf, text.len, oid, err);
+	bytes_release(&text);
+	return r;
+}
+
+/* Merges what the markers say. A side that has none is of the other's opinion. */
+static int mix(struct work *w, uint32_t f, const struct version v[SIDES], size_t nresults, size_t ngone, struct oid *oid,
+	       struct err *err)
+{
+	const struct marker *in[SIDES];
+	struct marker merged = { 0 };
+	const struct oid *same_a = NULL, *same_b = NULL;
+	int r;
+
+	for (int s = 0; s < SIDES; s++) {
+		r = trio_marker(w->c->trios, v[s].side, v[s].folder, &in[s], err);
+		if (r)
+			return r;
+	}
+	if (!v[SIDE_A].file && !v[SIDE_B].file)
+		in[SIDE_A] = in[SIDE_B] = in[SIDE_BASE];
+	else if (!v[SIDE_A].file || !v[SIDE_B].file)
+		in[SIDE_A] = in[SIDE_B] = v[SIDE_A].file ? in[SIDE_A] : in[SIDE_B];
+	marker_merge(&merged, in[SIDE_BASE], in[SIDE_A], in[SIDE_B]);
+	edit(w, f, &merged, nresults, ngone);
+	if (v[SIDE_A].file && same(&merged, in[SIDE_A]))
+		same_a = &v[SIDE_A].file->oid;
+	if (v[SIDE_B].file && same(&merged, in[SIDE_B]))
+		same_b = &v[SIDE_B].file->oid;
+	if (same_a && same_b)
+		*oid = oid_cmp(same_a, same_b) < 0 ? *same_a : *same_b;
+	else if (same_a || same_b)
+		*oid = same_a ? *same_a : *same_b;
+	else
+		r = write_marker(w, &merged, oid, err);
+	marker_release(&merged);
+	return r;
+}
+
+static int one(struct work *w, uint32_t f, size_t nresults, size_t ngone, struct err *err)
+{
+	struct version v[SIDES];
+	const struct oid *picked;
+	struct oid oid;
+	int r;
+
+	for (int s = 0; s < SIDES; s++)
+		v[s] = version_of(w, f, (enum side)s);
+	picked = pick(v);
+	if (!picked || has_edits(w, nresults, ngone)) {
+		r = mix(w, f, v, nresults, ngone, &oid, err);
+		if (r)
+			return r;
+		picked = &oid;
+	}
+	add(w, f, v, picked);
+	return 0;
+}
+
+int merge_markers(struct store *out, struct combine *c, struct err *err)
+{
+	struct work w = { .out = out, .c = c };
+	int r = 0;
+
+	if (c->gone.n)
+		qsort(c->gone.v, c->gone.n, sizeof(*c->gone.v), cmp_gone);
+	for (uint32_t f = 0; f < c->trios->n && !r; f++) {
+		size_t i = w.result, j = w.gone;
+
+		while (i < c->results.n && c->results.v[i].folder == f)
+			i++;
+		while (j < c->gone.n && c->gone.v[j].home == f)
+			j++;
+		if (exists(&w, f))
+			r = one(&w, f, i - w.result, j - w.gone, err);
+		w.result = i;
+		w.gone = j;
+	}
+	return r;
+}
