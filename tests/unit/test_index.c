@@ -15,7 +15,7 @@ static struct index ix;
 
 static int setup(void **state)
 {
-	if (box_setup(state) || box_sh("git init -q . && git config gc.auto 0") || repo_open(&r, box, &err))
+	if (box_setup(state) || box_sh("git init -q . && git config gc.auto 0 && echo .gitconfig >>.git/info/exclude") || repo_open(&r, box, &err))
 		return -1;
 	memset(&ix, 0, sizeof(ix));
 	return 0;
@@ -180,17 +180,15 @@ static void stat_data_is_read_and_written_as_git_has_it(void **state)
 	make_maildir();
 	commit_all();
 	load_head();
-	must("git ls-files --stage --debug | grep -v vm:2 >before");
+	must("git ls-files --stage --debug .gitmaildir new .Work.Old .Work-file >.git/before");
 	move(e, "cur/17954321.M1.vm:2,", "cur/17954321.M1.vm:2,S");
 	index_edit(&ix, e, 2);
 	move(e, ".Work/cur/189543.M2.vm:2,S", ".Work/new/189543.M2.vm");
 	index_edit(&ix, e, 2);
 	move(e, ".Work/new/189543.M2.vm", ".Work/cur/189543.M2.vm:2,S");
 	index_edit(&ix, e, 2);
-	must("mv before ..before-x");
-	must("cp ..before-x .git/before && rm ..before-x");
 	finish(b);
-	must("git ls-files --stage --debug | grep -v vm:2 >.git/after && cmp .git/before .git/after");
+	must("git ls-files --stage --debug .gitmaildir new .Work.Old .Work-file >.git/after && cmp .git/before .git/after");
 	assert_in_step();
 }
 
@@ -224,12 +222,12 @@ static void folders_come_and_go(void **state)
 	for (size_t i = 0; i < ix.n; i++)
 		if (!strncmp(ix.v[i].path, ".Work/", 6))
 			e[n++] = gone(ix.v[i].path);
+	must("find .Work -type d -empty -delete");
 	e[n++] = put(".Work", "a file now\n", b);
 	e[n++] = put(".Alpha/cur/1", "1\n", b);
 	e[n++] = put("zeta/Sub/cur/1", "2\n", b);
 	e[n++] = gone("never/was/there");
-	index_edit(&ix, e, n > 12 ? 12 : n);
-	must("rm -rf .Work.tmp; find .Work -type d -empty -delete; echo 'a file now' >.Work; touch -d 2021-01-01 .Work");
+	index_edit(&ix, e, n);
 	finish(b);
 	assert_in_step();
 	assert_int_equal(index_find(&ix, ".Work/x/y", 9), -1);
@@ -492,7 +490,7 @@ static void a_lock_of_git_is_waited_for_and_then_told(void **state)
 	}
 	ok(index_save(&ix, &r, &err));
 	waitpid(pid, NULL, 0);
-	assert_string_equal(box_out("git ls-files; ls .git/index.*"), "x");
+	assert_string_equal(box_out("git ls-files; ls .git | grep index."), "x");
 }
 
 static void what_a_kill_left_is_cleaned_up_under_the_lock(void **state)
@@ -515,7 +513,7 @@ static void what_a_kill_left_is_cleaned_up_under_the_lock(void **state)
 	index_edit(&ix, &e, 1);
 	ok(index_save(&ix, &r, &err));
 	must("cmp .git/copy .git/same");
-	assert_string_equal(box_out("git ls-files; ls .git/index.*"), "x\ny");
+	assert_string_equal(box_out("git ls-files; ls .git | grep index."), "x\ny");
 }
 
 static void a_missing_tree_is_told(void **state)

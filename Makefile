@@ -1,0 +1,120 @@
+# git-maildir: redundant mail servers on stock git.
+# Plain make: all check install uninstall clean lint check-asan bench demo. CC, CFLAGS, PREFIX and DESTDIR are yours to set;
+# O=<dir> builds elsewhere than in build/.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/git-maildir
+O ?= build
+CC ?= cc
+CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+
+S = merge-maildir
+PKGS = libgit2 zlib libgcrypt
+WARN = -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+ALL_CFLAGS := $(WARN) -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CFLAGS)
+ALL_LDLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -pthread $(LDLIBS)
+
+# The layers, lowest first. Which may include which: tests/layers.t.
+LAYERS = core disk repo
+CORE = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/core/*.c))
+DISK = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/disk/*.c))
+REPO = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/repo/*.c))
+CMD = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/cmd/*.c)) $(O)/cmd/hooks_data.o
+UNIT = $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
+
+# One program; git calls it by three names.
+PROGRAMS = $(O)/git-maildir $(O)/git-merge-maildir $(O)/merge-maildir
+
+all: $(PROGRAMS)
+
+$(O)/git-maildir: $(CMD) $(O)/repo.a $(O)/disk.a $(O)/core.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+$(O)/git-merge-maildir $(O)/merge-maildir: $(O)/git-maildir
+	ln -sf git-maildir $@
+
+$(O)/core.a: $(CORE)
+$(O)/disk.a: $(DISK)
+$(O)/repo.a: $(REPO)
+$(O)/core.a $(O)/disk.a $(O)/repo.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/%.o: $(S)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Unit tests link only the layers below what they test, which is a test of its own.
+$(O)/unit/test_%: tests/unit/test_%.c $(O)/repo.a $(O)/disk.a $(O)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -I$(S) -MMD -MP $(LDFLAGS) -o $@ $< $(O)/repo.a $(O)/disk.a $(O)/core.a $(ALL_LDLIBS) -lcmocka
+
+unit-programs: $(UNIT)
+unit: $(UNIT)
+	@for t in $(UNIT); do $$t || exit 1; done
+
+# The hooks are carried inside the program, so that init can write them wherever it runs.
+HOOKS = post-commit post-receive update push-to-checkout post-merge post-checkout
+
+$(O)/cmd/hooks_data.o: $(O)/cmd/hooks_data.c
+	$(CC) $(ALL_CFLAGS) -I$(S)/cmd -MMD -MP -c -o $@ $<
+$(O)/cmd/hooks_data.c: $(HOOKS:%=hooks/%)
+	@mkdir -p $(@D)
+	@{ echo '#include <stddef.h>'; echo '#include "hooks_data.h"'; \
+	echo 'const struct hook_file hooks_data[] = {'; \
+	for h in $(HOOKS); do printf '{ "%s",\n' "$$h"; \
+		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/	/\\t/g' -e 's/^/"/' -e 's/$$/\\n"/' "hooks/$$h" || exit 1; \
+		echo '},'; done; \
+	echo '{ NULL, NULL } };'; } >$@.tmp
+	@mv $@.tmp $@
+
+# Copied aside and renamed: a running program is never written to.
+install: all
+	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(DATADIR)/hooks'
+	install -m 755 $(O)/git-maildir '$(DESTDIR)$(BINDIR)/git-maildir.new'
+	mv -f '$(DESTDIR)$(BINDIR)/git-maildir.new' '$(DESTDIR)$(BINDIR)/git-maildir'
+	ln -sf git-maildir '$(DESTDIR)$(BINDIR)/git-merge-maildir'
+	ln -sf git-maildir '$(DESTDIR)$(BINDIR)/merge-maildir'
+	install -m 644 man/*.1 '$(DESTDIR)$(MANDIR)/man1'
+	install -m 644 man/*.7 '$(DESTDIR)$(MANDIR)/man7'
+	install -m 755 $(HOOKS:%=hooks/%) '$(DESTDIR)$(DATADIR)/hooks'
+
+uninstall:
+	for p in git-maildir git-merge-maildir merge-maildir; do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done
+	for m in man/*.1; do rm -f '$(DESTDIR)$(MANDIR)/man1'/$${m##*/}; done
+	for m in man/*.7; do rm -f '$(DESTDIR)$(MANDIR)/man7'/$${m##*/}; done
+	rm -rf '$(DESTDIR)$(DATADIR)'
+
+# What looks at the sources without running them. SHELL_FILES: by their first line, so that none is forgotten.
+SHELL_FILES = $(shell grep -lE '^\#!.*/(env )?(ba|da)?sh$$' .ci/* hooks/* scripts/* tests/* tests/*/* 2>/dev/null)
+C_FILES = $(wildcard $(S)/*/*.c tests/*/*.c)
+
+lint:
+	cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I$(S) $(C_FILES)
+	shellcheck $(SHELL_FILES) tests/lib.sh
+	@echo 'mandoc -Tlint -Wstyle man/*'; mandoc -Tlint -Wstyle man/*.[17] 2>/dev/null | \
+	awk '!/referenced manual not found/ { print; bad = 1 } END { exit bad }'
+	for cc in gcc clang; do $$cc $(ALL_CFLAGS) -Wformat=2 -Wundef -Wwrite-strings -Werror -fsyntax-only -I$(S) $(C_FILES) || exit 1; done
+
+check:
+	O='$(O)' scripts/check
+
+# The unit tests once more, where every read and write of memory is watched.
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+check-asan: asan-programs
+	$(MAKE) O='$(O)/asan' CFLAGS='$(SANITIZE)' unit
+asan-programs:
+	$(MAKE) O='$(O)/asan' CFLAGS='$(SANITIZE)' unit-programs
+
+demo: all
+	scripts/demo
+bench: all
+	scripts/bench
+
+clean:
+	rm -rf $(O)
+
+-include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)
+.PHONY: all unit unit-programs check install uninstall clean lint check-asan asan-programs bench demo

@@ -1,0 +1,373 @@
+/*
+ * compare.c -- what is different between the last recorded state and the live Maildir, by name and inode.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "compare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../disk/file.h"
+#include "../core/hash.h"
+
+/* How often a folder that others keep changing is read again before its missing messages are left for next time. */
+#define CONFIRM_TRIES 6
+
+static const char *const sub_name[] = { [NAME_NEW] = "new", [NAME_CUR] = "cur" };
+
+char *compare_path(struct arena *a, const char *folder, enum name_sub sub, const char *name)
+{
+	return arena_printf(a, "%s%s%s/%s", folder, *folder ? "/" : "", sub_name[sub], name);
+}
+
+static void add_gone(struct compare *c, size_t i)
+{
+	MEM_GROW(c->gone, c->ngone, c->gone_cap);
+	c->gone[c->ngone++] = i;
+}
+
+static void add_fresh(struct compare *c, const char *folder, enum name_sub sub, const struct scan_entry *e, size_t was)
+{
+	MEM_GROW(c->fresh, c->nfresh, c->fresh_cap);
+	c->fresh[c->nfresh++] = (struct compare_fresh){ folder, sub, e, was };
+}
+
+static struct scan_folder *find_folder(const struct scan *s, const char *path, size_t len)
+{
+	size_t lo = 0, hi = s->nfolders;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int cmp = strncmp(s->folders[mid].path, path, len);
+
+		if (!cmp && s->folders[mid].path[len])
+			cmp = 1;
+		if (!cmp)
+			return &s->folders[mid];
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* Whether a message that has the same name and another inode, or any message when opts->full, is still what was recorded. */
+static bool same_stat(const struct disk *d, const char *path, const struct index_entry *e)
+{
+	struct stat st;
+
+	if (fstatat(d->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return true; /* gone this moment: the next scan sees it */
+	return (uint32_t)st.st_size == e->st.size && (uint32_t)st.st_mtime == e->st.mtime_s;
+}
+
+/* Matches the names on disk in one directory with the index entries from lo up to hi, whose paths begin with prefix bytes of directory. */
+static void compare_dir(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts,
+			const struct scan_folder *f, enum name_sub sub, size_t lo, size_t hi, size_t prefix)
+{
+	const struct scan_dir *dir = &f->sub[sub];
+	struct hash_table t;
+	bool *seen;
+
+	hash_init(&t, dir->n);
+	for (size_t k = 0; k < dir->n; k++)
+		hash_add(&t, hash_bytes(dir->v[k].name, dir->v[k].len), k);
+	seen = mem_zalloc(dir->n + 1);
+	for (size_t i = lo; i < hi; i++) {
+		const struct index_entry *e = &ix->v[i];
+		const char *name = e->path + prefix;
+		size_t len = e->len - prefix, it = 0, k;
+		uint32_t h = hash_bytes(name, len);
+		bool found = false;
+
+		while (hash_next(&t, h, &it, &k))
+			if (dir->v[k].len == len && !memcmp(dir->v[k].name, name, len)) {
+				found = true;
+				break;
+			}
+		if (!found) {
+			add_gone(c, i);
+			continue;
+		}
+		seen[k] = true;
+		if ((opts->full || (uint32_t)dir->v[k].ino != e->st.ino) && !same_stat(d, e->path, e))
+			add_fresh(c, f->path, sub, &dir->v[k], i);
+	}
+	for (size_t k = 0; k < dir->n; k++)
+		if (!seen[k])
+			add_fresh(c, f->path, sub, &dir->v[k], COMPARE_NONE);
+	free(seen);
+	hash_release(&t);
+}
+
+static void add_lost(struct compare *c, const struct scan_folder *f, enum name_sub sub, size_t messages)
+{
+	MEM_GROW(c->lost, c->nlost, c->lost_cap);
+	c->lost[c->nlost++] = (struct compare_lost){ f->path, sub, messages };
+}
+
+static int file_cmp(const void *a, const void *b)
+{
+	return strcmp(a, ((const struct scan_file *)b)->path);
+}
+
+static void compare_one_file(struct compare *c, const struct disk *d, const struct index_entry *e, size_t i, bool *file_seen)
+{
+	const struct scan_file *f = c->scan.nfiles ? bsearch(e->path, c->scan.files, c->scan.nfiles,
+							     sizeof(*c->scan.files), file_cmp) : NULL;
+	struct stat st;
+
+	if (!f) {
+		/* A file that is replaced by rename while its directory is read can be missed by the scan: ask for it by name. */
+		if (fstatat(d->root, e->path, &st, AT_SYMLINK_NOFOLLOW) < 0 && (errno == ENOENT || errno == ENOTDIR))
+			add_gone(c, i);
+		return;
+	}
+	file_seen[f - c->scan.files] = true;
+	MEM_GROW(c->files, c->nfiles, c->files_cap);
+	c->files[c->nfiles++] = (struct compare_file){ f, i };
+}
+
+/* Goes once over the index and the scan. */
+static void compare_all(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts)
+{
+	bool *dir_seen = mem_zalloc(2 * c->scan.nfolders + 1), *file_seen = mem_zalloc(c->scan.nfiles + 1);
+	size_t i = 0;
+
+	c->ngone = c->nfresh = c->nfiles = c->nlost = c->messages = 0;
+	while (i < ix->n) {
+		const struct index_entry *e = &ix->v[i];
+		struct path p;
+		const struct scan_folder *f;
+		size_t lo, hi, prefix;
+		char *dir;
+
+		path_parse(&p, e->path, e->len);
+		if (p.class == PATH_IGNORED || path_is_local(p.class) || (e->mode & 0170000) != 0100000) {
+			add_gone(c, i++);
+			continue;
+		}
+		if (p.class != PATH_MESSAGE) {
+			compare_one_file(c, d, e, i++, file_seen);
+			continue;
+		}
+		prefix = (size_t)(p.name - e->path);
+		dir = arena_strn(&c->scan.arena, e->path, prefix - 1);
+		index_range(ix, dir, &lo, &hi);
+		c->messages += hi - i;
+		f = find_folder(&c->scan, e->path, p.folderlen);
+		if (!f) {
+			while (i < hi)
+				add_gone(c, i++);
+			continue;
+		}
+		dir_seen[2 * (f - c->scan.folders) + p.sub] = true;
+		if (!f->sub[p.sub].present)
+			add_lost(c, f, p.sub, hi - i);
+		else if (!f->sub[p.sub].unchanged)
+			compare_dir(c, ix, d, opts, f, p.sub, i, hi, prefix);
+		i = hi;
+	}
+	for (size_t k = 0; k < c->scan.nfolders; k++)
+		for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++)
+			if (!dir_seen[2 * k + sub])
+				compare_dir(c, ix, d, opts, &c->scan.folders[k], sub, 0, 0, 0);
+	for (size_t k = 0; k < c->scan.nfiles; k++)
+		if (!file_seen[k]) {
+			MEM_GROW(c->files, c->nfiles, c->files_cap);
+			c->files[c->nfiles++] = (struct compare_file){ &c->scan.files[k], COMPARE_NONE };
+		}
+	free(dir_seen);
+	free(file_seen);
+}
+
+/*
+ * A file can be renamed while its directory is read, and then show up under both names. Of two names with one inode in one
+ * folder those that are no longer there are taken out of the scan. True if there was any.
+ */
+static bool drop_ghosts(struct compare *c, const struct disk *d)
+{
+	struct hash_table t;
+	bool any = false;
+
+	hash_init(&t, c->nfresh);
+	for (size_t k = 0; k < c->nfresh; k++)
+		hash_add(&t, hash_bytes(&c->fresh[k].entry->ino, sizeof(uint64_t)), k);
+	for (size_t i = 0; i < c->scan.nfolders && c->nfresh; i++)
+		for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++) {
+			struct scan_dir *dir = &c->scan.folders[i].sub[sub];
+			size_t keep = 0;
+
+			if (dir->stable || dir->unchanged)
+				continue;
+			for (size_t k = 0; k < dir->n; k++) {
+				size_t it = 0, j;
+				bool ghost = false;
+
+				while (hash_next(&t, hash_bytes(&dir->v[k].ino, sizeof(uint64_t)), &it, &j))
+					if (c->fresh[j].entry->ino == dir->v[k].ino) {
+						struct arena a = { 0 };
+						struct stat st;
+
+						ghost = fstatat(d->root, compare_path(&a, c->scan.folders[i].path, sub, dir->v[k].name),
+								&st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+						arena_release(&a);
+						break;
+					}
+				if (ghost)
+					any = true;
+				else
+					dir->v[keep++] = dir->v[k];
+			}
+			dir->n = keep;
+		}
+	hash_release(&t);
+	return any;
+}
+
+static uint32_t place_hash(const char *folder, size_t folderlen, const char *key, size_t keylen)
+{
+	return hash_bytes(key, keylen) * 31 + hash_bytes(folder, folderlen);
+}
+
+static size_t key_length(const char *name, size_t len)
+{
+	const char *colon = memchr(name, ':', len);
+
+	return colon ? (size_t)(colon - name) : len;
+}
+
+/*
+ * Moves those gone messages to *unsure whose key did not turn up in the same folder under a new name and whose folder's
+ * directories changed while they were read.
+ */
+static void find_unsure(struct compare *c, const struct index *ix, size_t **unsure, size_t *n)
+{
+	struct hash_table t;
+	size_t keep = 0, cap = 0;
+
+	*unsure = NULL;
+	*n = 0;
+	hash_init(&t, c->nfresh);
+	for (size_t k = 0; k < c->nfresh; k++) {
+		const struct compare_fresh *f = &c->fresh[k];
+
+		hash_add(&t, place_hash(f->folder, strlen(f->folder), f->entry->name, key_length(f->entry->name, f->entry->len)), k);
+	}
+	for (size_t g = 0; g < c->ngone; g++) {
+		const struct index_entry *e = &ix->v[c->gone[g]];
+		const struct scan_folder *f;
+		size_t it = 0, k, keylen;
+		bool renamed = false;
+		struct path p;
+
+		path_parse(&p, e->path, e->len);
+		f = p.class == PATH_MESSAGE ? find_folder(&c->scan, e->path, p.folderlen) : NULL;
+		keylen = key_length(p.name, p.namelen);
+		while (f && hash_next(&t, place_hash(e->path, p.folderlen, p.name, keylen), &it, &k)) {
+			const struct scan_entry *s = c->fresh[k].entry;
+
+			if (key_length(s->name, s->len) == keylen && !memcmp(s->name, p.name, keylen) &&
+			    !strcmp(c->fresh[k].folder, f->path))
+				renamed = true;
+		}
+		if (f && !renamed &&
+		    ((f->sub[NAME_NEW].present && !f->sub[NAME_NEW].stable && !f->sub[NAME_NEW].unchanged) ||
+		     (f->sub[NAME_CUR].present && !f->sub[NAME_CUR].stable && !f->sub[NAME_CUR].unchanged))) {
+			MEM_GROW(*unsure, *n, cap);
+			(*unsure)[(*n)++] = c->gone[g];
+		} else {
+			c->gone[keep++] = c->gone[g];
+		}
+	}
+	c->ngone = keep;
+	hash_release(&t);
+}
+
+/* Reads the folders of unsure messages again. */
+static int rescan(struct compare *c, const struct index *ix, const struct disk *d, const size_t *unsure, size_t n, struct err *err)
+{
+	size_t last = COMPARE_NONE;
+	int ret;
+
+	for (size_t k = 0; k < n; k++) {
+		const struct index_entry *e = &ix->v[unsure[k]];
+		const struct scan_folder *f;
+		struct path p;
+
+		path_parse(&p, e->path, e->len);
+		f = find_folder(&c->scan, e->path, p.folderlen);
+		if (!f || (size_t)(f - c->scan.folders) == last)
+			continue;
+		last = (size_t)(f - c->scan.folders);
+		if ((ret = scan_folder_again(&c->scan, last, d, err)) < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int scan_again(struct compare *c, const struct disk *d, const struct compare_opts *opts, struct err *err)
+{
+	struct scan_opts so = { opts->stamps, opts->stamps && !opts->full ? stamps_unchanged : NULL };
+
+	scan_release(&c->scan);
+	memset(&c->scan, 0, sizeof(c->scan));
+	return scan_store(&c->scan, d, &so, err);
+}
+
+int compare_disk(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts, struct err *err)
+{
+	size_t *unsure = NULL, nunsure = 0;
+	bool whole = true;
+	int ret;
+
+	for (int tries = 0;; tries++) {
+		if (whole && (ret = scan_again(c, d, opts, err)) < 0)
+			return ret;
+		compare_all(c, ix, d, opts);
+		if (drop_ghosts(c, d))
+			compare_all(c, ix, d, opts);
+		if (!c->scan.nfolders && c->messages)
+			return err_set(err, ERR_NOTMEMBER,
+				       "'%s' has no folder at all, but %zu messages are recorded in it: is it mounted?", d->path, c->messages);
+		find_unsure(c, ix, &unsure, &nunsure);
+		if (tries == CONFIRM_TRIES)
+			break;
+		if (nunsure) {
+			whole = false;
+			if ((ret = rescan(c, ix, d, unsure, nunsure, err)) < 0) {
+				free(unsure);
+				return ret;
+			}
+		} else if (c->ngone && !scan_is_current(&c->scan, d)) {
+			/*
+			 * A message that was moved from a folder not yet read to one read already is in neither. It
+			 * was gone from its own folder in a scan that nothing disturbed, so that scans which start
+			 * after that find it in the other one, also beside somebody who never stops.
+			 */
+			whole = true;
+		} else {
+			break;
+		}
+		free(unsure);
+	}
+	c->waiting = unsure;
+	c->nwaiting = nunsure;
+	return 0;
+}
+
+void compare_release(struct compare *c)
+{
+	scan_release(&c->scan);
+	free(c->gone);
+	free(c->fresh);
+	free(c->files);
+	free(c->lost);
+	free(c->waiting);
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,84 @@
+/*
+ * peers.c -- adds, removes and lists the other members.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../repo/peer.h"
+#include "exit.h"
+#include "member.h"
+#include "verbs.h"
+
+static int add(struct member *m, const char *name, const char *url, struct err *err)
+{
+	char *theirs = NULL, *branch = NULL;
+	const char *ours = strrchr(m->repo.branch, '/') + 1;
+	int ret;
+
+	if (!peer_name_ok(name))
+		return err_set(err, ERR_FAIL, "'%s' cannot be a member's name: letters, digits, '-', '_' and '.' can be in it", name);
+	if (!strcmp(name, m->repo.name))
+		return err_set(err, ERR_FAIL, "'%s' is this member itself", name);
+	if ((ret = peer_ask(&m->repo, url, &theirs, &branch, err)) < 0)
+		return ret;
+	if (!theirs)
+		ret = err_set(err, ERR_NOTMEMBER, "'%s' is no member: run 'git maildir init' there first", url);
+	else if (strcmp(theirs, name) != 0)
+		ret = err_set(err, ERR_FAIL, "the member at '%s' calls itself '%s', not '%s'", url, theirs, name);
+	else if (branch && strcmp(branch, ours) != 0)
+		ret = err_set(err, ERR_FAIL, "the member at '%s' is on branch '%s', this one on '%s': members must be on the same", url, branch, ours);
+	else
+		ret = peer_add(&m->repo, name, url, err);
+	if (!ret)
+		printf("added peer '%s' at '%s'\n", name, url);
+	free(theirs);
+	free(branch);
+	return ret;
+}
+
+static int list(struct member *m, struct err *err)
+{
+	struct peers peers = { 0 };
+	char hex[OID_HEX + 1];
+	int ret = peer_list(&peers, &m->repo, err);
+
+	for (size_t i = 0; i < peers.n && !ret; i++)
+		printf("%s\t%s\t%.10s\n", peers.v[i].name, peers.v[i].url, peers.v[i].known ? oid_hex(&peers.v[i].head, hex) : "never seen");
+	peers_release(&peers);
+	return ret;
+}
+
+static const char usage[] = "git maildir peer add <name> <url>\n"
+			    "       git maildir peer remove <name>\n"
+			    "       git maildir peer list";
+
+int peers_main(int argc, char **argv)
+{
+	static const struct option longopts[] = { { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct member m;
+	struct err err;
+	const char *what;
+	int c, ret;
+
+	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
+		return exit_usage(usage, c == 'h');
+	argc -= optind;
+	argv += optind;
+	what = argc ? argv[0] : "";
+	if (!((!strcmp(what, "add") && argc == 3) || (!strcmp(what, "remove") && argc == 2) || (!strcmp(what, "list") && argc == 1)))
+		return exit_usage(usage, 0);
+	if (member_open(&m, &err) < 0)
+		return exit_error(&err);
+	if (!strcmp(what, "add"))
+		ret = add(&m, argv[1], argv[2], &err);
+	else if (!strcmp(what, "remove"))
+		ret = peer_remove(&m.repo, argv[1], &err);
+	else
+		ret = list(&m, &err);
+	member_close(&m);
+	return ret < 0 ? exit_error(&err) : EXIT_DONE;
+}

@@ -1,0 +1,489 @@
+/*
+ * record.c -- disk to commit.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "record.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/change.h"
+#include "../core/hash.h"
+#include "../core/summary.h"
+#include "../disk/repair.h"
+#include "../repo/history.h"
+#include "../repo/objects.h"
+#include "../repo/tree.h"
+#include "dates.h"
+#include "edits.h"
+#include "exit.h"
+#include "fresh.h"
+#include "progress.h"
+#include "verbs.h"
+
+/* Files up to this size that are no messages are read at every record: their stat data may be too coarse to show a change. */
+#define SMALL_FILE 65536
+
+/* What a record works on between its steps. */
+struct work {
+	struct member *m;
+	const struct record_opts *opts;
+	struct record_result *res;
+	struct objects_batch *batch; /* NULL when nothing is to be written */
+	struct fresh *fresh;
+	struct store from, to; /* what differs: before and now */
+	struct changes changes;
+	struct edits edits;
+	struct dates dates;
+	bool unread; /* something vanished before it was read */
+};
+
+/* Puts what the comparison found into two stores that hold only what differs. */
+static void fill_from(struct work *w)
+{
+	const struct compare *c = &w->res->compare;
+
+	for (size_t g = 0; g < c->ngone; g++) {
+		const struct index_entry *e = &w->res->index.v[c->gone[g]];
+
+		if ((e->mode & 0170000) == 0100000)
+			store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
+		edits_remove(&w->edits, e->path, e->len);
+	}
+}
+
+static void fill_to(struct work *w)
+{
+	const struct compare *c = &w->res->compare;
+
+	for (size_t i = 0; i < c->nfresh; i++) {
+		const struct compare_fresh *f = &c->fresh[i];
+		const struct fresh *x = &w->fresh[i];
+		const char *path = compare_path(&w->edits.arena, f->folder, f->sub, f->entry->name);
+
+		if (!x->there) {
+			w->unread = true;
+			continue;
+		}
+		edits_put(&w->edits, path, strlen(path), &x->oid, 0100644, &x->st);
+		if (f->was != COMPARE_NONE) {
+			const struct index_entry *e = &w->res->index.v[f->was];
+
+			if (oid_eq(&e->oid, &x->oid))
+				continue;
+			store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
+		}
+		store_add_msg(store_folder(&w->to, f->folder, strlen(f->folder)), f->sub, f->entry->name, f->entry->len, &x->oid);
+	}
+}
+
+static int fill_files(struct work *w, struct err *err)
+{
+	const struct compare *c = &w->res->compare;
+
+	for (size_t i = 0; i < c->nfiles; i++) {
+		const struct scan_file *f = c->files[i].file;
+		const struct index_entry *e = c->files[i].was == COMPARE_NONE ? NULL : &w->res->index.v[c->files[i].was];
+		bool same_stat = e && (uint32_t)f->size == e->st.size && (uint32_t)(f->mtime_ns / 1000000000) == e->st.mtime_s &&
+				 (uint32_t)(f->mtime_ns % 1000000000) == e->st.mtime_ns && (uint32_t)f->ino == e->st.ino;
+		struct fresh x = { 0 };
+		int ret;
+
+		/* Markers are written only by us, by rename: their inode tells. */
+		if (same_stat && e->mode == f->mode && (f->class == PATH_MARKER || f->size > SMALL_FILE))
+			continue;
+		if ((ret = fresh_read_file(&x, &w->m->disk, f->path, w->batch, NULL, err)) < 0)
+			return ret;
+		if (!x.there) {
+			w->unread = true;
+			continue;
+		}
+		if (e && oid_eq(&e->oid, &x.oid) && e->mode == f->mode) {
+			if (!same_stat)
+				edits_put(&w->edits, f->path, strlen(f->path), &x.oid, f->mode, &x.st);
+			continue;
+		}
+		if (e)
+			store_add_file(&w->from, e->path, &e->oid, e->mode, f->class);
+		store_add_file(&w->to, f->path, &x.oid, f->mode, f->class);
+		edits_put(&w->edits, f->path, strlen(f->path), &x.oid, f->mode, &x.st);
+	}
+	return 0;
+}
+
+/* A folder without a marker file gets one: it is what says to the others that the folder exists. */
+static void fill_markers(struct work *w)
+{
+	for (size_t i = 0; i < w->dates.n; i++) {
+		const struct dates_folder *x = &w->dates.v[i];
+		struct bytes b = { 0 };
+		struct oid oid;
+
+		if (!x->missing || index_find(&w->res->index, x->path, strlen(x->path)) >= 0)
+			continue;
+		marker_format(&x->marker, &b);
+		objects_hash(OBJECTS_BLOB, b.buf, b.len, &oid);
+		bytes_release(&b);
+		store_add_file(&w->to, x->path, &oid, 0100644, PATH_MARKER);
+	}
+}
+
+/* Whether so many deletions are more likely an accident than a wish. */
+static bool too_many(const struct member *m, size_t deletions, size_t messages)
+{
+	if (deletions <= (size_t)m->repo.max_delete_count)
+		return false;
+	return m->repo.max_delete_percent < 0 || deletions * 100 > messages * (size_t)m->repo.max_delete_percent;
+}
+
+static size_t count_deletions(const struct changes *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += c->v[i].kind == CHANGE_DELETE;
+	return n;
+}
+
+/*
+ * Takes the deletions out of the changes and of the edits: HEAD keeps the messages, and the markers of the folders that they
+ * were in, until a person confirms.
+ */
+static void hold_deletions(struct work *w)
+{
+	struct hash_table held;
+	const char **paths = mem_alloc((w->changes.n + 1) * sizeof(*paths));
+	size_t keep = 0, n = 0;
+
+	hash_init(&held, w->changes.n);
+	for (size_t i = 0; i < w->changes.n; i++) {
+		struct change *c = &w->changes.v[i];
+
+		if (c->kind == CHANGE_DELETE) {
+			paths[n] = compare_path(&w->edits.arena, c->folder, c->from->sub, c->from->name);
+		} else if (c->kind == CHANGE_FOLDER_GONE || (c->kind == CHANGE_FILE_GONE && c->ffrom->class == PATH_MARKER)) {
+			paths[n] = arena_printf(&w->edits.arena, "%s%s%s", c->folder, *c->folder ? "/" : "", PATH_MARKER_NAME);
+		} else {
+			w->changes.v[keep++] = *c;
+			continue;
+		}
+		hash_add(&held, hash_bytes(paths[n], strlen(paths[n])), n);
+		n++;
+	}
+	w->changes.n = keep;
+	keep = 0;
+	for (size_t i = 0; i < w->edits.n; i++) {
+		const struct index_edit *e = &w->edits.v[i];
+		size_t it = 0, at;
+		bool hold = false;
+
+		while (e->remove && hash_next(&held, hash_bytes(e->path, e->len), &it, &at))
+			hold |= !strcmp(paths[at], e->path);
+		if (!hold)
+			w->edits.v[keep++] = *e;
+	}
+	w->edits.n = keep;
+	hash_release(&held);
+	free(paths);
+}
+
+static int note_dates(struct work *w, struct err *err)
+{
+	const struct compare *c = &w->res->compare;
+	const struct disk *d = &w->m->disk;
+	struct hash_table by_name; /* of fresh messages, by the address of their name, which is theirs alone */
+	int ret = 0;
+
+	hash_init(&by_name, c->nfresh);
+	for (size_t i = 0; i < c->nfresh; i++)
+		hash_add(&by_name, hash_bytes(&c->fresh[i].entry->name, sizeof(char *)), i);
+	for (size_t i = 0; i < w->changes.n && !ret; i++) {
+		const struct change *x = &w->changes.v[i];
+		size_t it = 0, at;
+
+		if (x->from && (!x->to || strcmp(x->folder, x->to_folder) != 0 || x->from->keylen != x->to->keylen ||
+				memcmp(x->from->name, x->to->name, x->to->keylen) != 0))
+			ret = dates_forget(&w->dates, d, x->folder, x->from->name, x->from->keylen, err);
+		if (!x->to || ret)
+			continue;
+		while (hash_next(&by_name, hash_bytes(&x->to->name, sizeof(char *)), &it, &at))
+			if (c->fresh[at].entry->name == x->to->name && !w->fresh[at].renamed)
+				ret = dates_set(&w->dates, d, x->to_folder, x->to->name, x->to->keylen, w->fresh[at].mtime, err);
+	}
+	hash_release(&by_name);
+	return ret;
+}
+
+/* With --full a message whose mtime changed but not its content: only its date line changes. */
+static int note_touched(struct work *w, struct err *err)
+{
+	const struct compare *c = &w->res->compare;
+	int ret = 0;
+
+	for (size_t i = 0; i < c->nfresh && !ret; i++) {
+		const struct compare_fresh *f = &c->fresh[i];
+		const char *colon = memchr(f->entry->name, ':', f->entry->len);
+
+		if (f->was != COMPARE_NONE && w->fresh[i].there)
+			ret = dates_set(&w->dates, &w->m->disk, f->folder, f->entry->name,
+					colon ? (size_t)(colon - f->entry->name) : f->entry->len, w->fresh[i].mtime, err);
+	}
+	return ret;
+}
+
+static int edit_cmp(const void *a, const void *b)
+{
+	const struct index_edit *x = a, *y = b;
+	int c = strcmp(x->path, y->path);
+
+	return c ? c : (int)y->remove - (int)x->remove;
+}
+
+/* A path may be edited once: of several edits the last put wins over removals. */
+static void unique_edits(struct edits *e)
+{
+	size_t keep = 0;
+
+	if (!e->n)
+		return;
+	qsort(e->v, e->n, sizeof(*e->v), edit_cmp);
+	for (size_t i = 0; i < e->n; i++)
+		if (i + 1 == e->n || strcmp(e->v[i].path, e->v[i + 1].path) != 0)
+			e->v[keep++] = e->v[i];
+	e->n = keep;
+}
+
+static int write_commit(struct work *w, struct err *err)
+{
+	struct record_result *res = w->res;
+	struct member *m = w->m;
+	struct history_commit c = { .tree = res->tree };
+	struct tm tm;
+	char *who = NULL;
+	struct oid commit;
+	int ret;
+
+	if (res->head_known)
+		oids_add(&c.parents, &res->head);
+	if (asprintf(&who, "%s <%s@git-maildir>", m->repo.name, m->repo.name) < 0)
+		return err_set(err, ERR_FAIL, "out of memory");
+	localtime_r(&m->now, &tm);
+	c.author = c.committer = who;
+	c.author_time = c.committer_time = m->now;
+	c.author_tz = c.committer_tz = (int)(tm.tm_gmtoff / 60);
+	c.message = res->summary.buf;
+	ret = history_write(w->batch, &c, &commit, err);
+	if (!ret)
+		ret = objects_flush(w->batch, err);
+	if (!ret)
+		ret = repo_set_head(&m->repo, &commit, res->head_known ? &res->head : NULL, res->head_known ? "record" : "record (initial)", err);
+	if (!ret) {
+		res->head = commit;
+		res->committed = res->head_known = true;
+	}
+	oids_release(&c.parents);
+	free(who);
+	return ret;
+}
+
+/* From the comparison to what is to be done, as data. */
+static int find_changes(struct work *w, struct err *err)
+{
+	struct record_result *res = w->res;
+	size_t deletions;
+	int ret;
+
+	w->fresh = mem_zalloc((res->compare.nfresh + 1) * sizeof(*w->fresh));
+	if ((ret = fresh_read(w->fresh, &res->compare, &res->index, &w->m->disk, w->batch, w->opts, err)) < 0)
+		return ret;
+	fill_from(w);
+	fill_to(w);
+	if ((ret = fill_files(w, err)) < 0)
+		return ret;
+	if ((ret = dates_open(&w->dates, &res->compare.scan, &res->index, &w->m->repo, err)) < 0)
+		return ret;
+	fill_markers(w);
+	store_sort(&w->from);
+	store_sort(&w->to);
+	change_find(&w->changes, &w->from, &w->to);
+	deletions = count_deletions(&w->changes);
+	if (!w->opts->allow_deletes && too_many(w->m, deletions, res->compare.messages)) {
+		res->held = deletions;
+		hold_deletions(w);
+	}
+	return 0;
+}
+
+static int carry_out(struct work *w, struct err *err)
+{
+	struct record_result *res = w->res;
+	struct oid before = res->tree;
+	int ret;
+
+	if ((ret = note_dates(w, err)) < 0 || (w->opts->full && (ret = note_touched(w, err)) < 0) ||
+	    (ret = dates_write(&w->dates, &w->m->disk, w->batch, &w->edits, err)) < 0)
+		return ret;
+	unique_edits(&w->edits);
+	index_edit(&res->index, w->edits.v, w->edits.n);
+	if ((ret = index_write_tree(&res->index, w->batch, &res->tree, err)) < 0)
+		return ret;
+	res->changed = !res->head_known || !oid_eq(&before, &res->tree);
+	if (res->changed) {
+		summary_of(&w->changes, &res->summary);
+		if ((ret = write_commit(w, err)) < 0)
+			return ret;
+	}
+	if ((ret = index_save(&res->index, &w->m->repo, err)) == ERR_BUSY) {
+		/* The commit stands; the index is only behind, and found to be so by whoever looks at it next. */
+		exit_warn("%s", err->msg);
+		ret = 0;
+	}
+	if (!ret && !w->unread && !res->held && !res->compare.nwaiting && !res->compare.nlost)
+		record_keep_stamps(w->m, res, &res->tree, NULL, NULL);
+	return ret;
+}
+
+int record_disk(struct member *m, const struct record_opts *opts, struct record_result *res, struct err *err)
+{
+	struct work w = { .m = m, .opts = opts, .res = res };
+	struct stamps stamps = { 0 };
+	struct compare_opts copts = { .full = opts->full };
+	int ret;
+
+	memset(res, 0, sizeof(*res));
+	ret = repo_head(&m->repo, &res->head, err);
+	if (ret < 0 && ret != ERR_NOTFOUND)
+		return ret;
+	res->head_known = ret == 0;
+	if (res->head_known && (ret = tree_of(&m->repo, &res->head, &res->tree, err)) < 0)
+		return ret;
+	if ((ret = index_load(&res->index, &m->repo, res->head_known ? &res->tree : NULL, err)) < 0)
+		return ret;
+	/* Stamps say that names did not change; what the index does not know they cannot help with. */
+	if (res->head_known && res->index.in_step) {
+		stamps_load(&stamps, &m->repo, &res->tree);
+		copts.stamps = &stamps;
+	}
+	if ((ret = compare_disk(&res->compare, &res->index, &m->disk, &copts, err)) < 0)
+		goto out;
+	res->messages = res->compare.messages;
+	if (!opts->dry_run)
+		w.batch = objects_begin(&m->repo);
+	if ((ret = find_changes(&w, err)) < 0)
+		goto out;
+	if (!opts->dry_run) {
+		ret = carry_out(&w, err);
+	} else if ((res->changed = w.changes.n != 0)) {
+		summary_of(&w.changes, &res->summary);
+	}
+out:
+	if (w.batch)
+		objects_end(w.batch);
+	free(w.fresh);
+	changes_release(&w.changes);
+	store_release(&w.from);
+	store_release(&w.to);
+	edits_release(&w.edits);
+	dates_release(&w.dates);
+	stamps_release(&stamps);
+	return ret;
+}
+
+void record_release(struct record_result *res)
+{
+	compare_release(&res->compare);
+	index_release(&res->index);
+	bytes_release(&res->summary);
+}
+
+void record_keep_stamps(struct member *m, const struct record_result *res, const struct oid *tree,
+			bool (*touched)(void *ctx, const char *folder, enum name_sub sub), void *ctx)
+{
+	stamps_save(&m->repo, tree, &res->compare.scan, touched, ctx);
+}
+
+bool record_warn(const struct member *m, const struct record_result *res)
+{
+	char name[256];
+
+	if (res->held)
+		exit_warn("%zu of %zu messages are gone from '%s': these deletions are held back; "
+			  "if they are meant, run 'git maildir record --allow-deletes'", res->held, res->messages, m->disk.path);
+	for (size_t i = 0; i < res->compare.nlost; i++) {
+		const struct compare_lost *l = &res->compare.lost[i];
+
+		exit_warn("folder '%s' has lost its '%s' directory with %zu messages: held back; restore the directory, or remove the whole folder",
+			  path_show(name, sizeof(name), l->folder), l->sub == NAME_CUR ? "cur" : "new", l->messages);
+	}
+	if (res->compare.nwaiting)
+		exit_warn("%zu messages were not seen in a folder that never came to rest: left for the next record", res->compare.nwaiting);
+	return res->held || res->compare.nlost;
+}
+
+static const char usage[] = "git maildir record [--dry-run] [--allow-deletes] [--full] [--no-push]";
+
+int record_main(int argc, char **argv)
+{
+	static const struct option longopts[] = { { "dry-run", no_argument, NULL, 'n' },
+						  { "allow-deletes", no_argument, NULL, 'd' },
+						  { "full", no_argument, NULL, 'f' },
+						  { "no-push", no_argument, NULL, 'P' },
+						  { "help", no_argument, NULL, 'h' },
+						  { NULL, 0, NULL, 0 } };
+	struct record_opts opts = { 0 };
+	struct record_result res = { 0 };
+	struct progress progress;
+	struct member m;
+	struct err err;
+	bool push = true, held;
+	char hex[OID_HEX + 1];
+	int ret, c;
+
+	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
+		switch (c) {
+		case 'n': opts.dry_run = true; break;
+		case 'd': opts.allow_deletes = true; break;
+		case 'f': opts.full = true; break;
+		case 'P': push = false; break;
+		default: return exit_usage(usage, c == 'h');
+		}
+	if (optind != argc)
+		return exit_usage(usage, 0);
+	if (member_open(&m, &err) < 0)
+		return exit_error(&err);
+	progress_start(&progress, "Reading messages");
+	opts.progress = progress_step;
+	opts.ctx = &progress;
+	if (!(ret = member_lock(&m, &err))) {
+		for (int tries = 0; tries < 5; tries++) {
+			ret = record_disk(&m, &opts, &res, &err);
+			if (ret != ERR_AGAIN)
+				break;
+			record_release(&res);
+		}
+		repo_unlock(&m.repo);
+	}
+	progress_end(&progress);
+	if (ret < 0) {
+		record_release(&res);
+		member_close(&m);
+		return exit_error(&err);
+	}
+	if (res.changed) {
+		if (res.committed)
+			printf("%.10s ", oid_hex(&res.head, hex));
+		fwrite(res.summary.buf, 1, res.summary.len, stdout);
+		if (res.summary.len && res.summary.buf[res.summary.len - 1] != '\n')
+			putchar('\n');
+	}
+	held = record_warn(&m, &res);
+	if (res.committed && push && m.repo.auto_push)
+		member_spawn(&m, (const char *const[]){ "push", NULL });
+	record_release(&res);
+	member_close(&m);
+	return held ? EXIT_INCOMPLETE : EXIT_DONE;
+}

@@ -1,0 +1,355 @@
+/*
+ * sync.c -- record, fetch, merge, apply, push.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "sync.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../core/hash.h"
+#include "../core/summary.h"
+#include "../repo/converge.h"
+#include "exit.h"
+#include "push.h"
+#include "update.h"
+#include "verbs.h"
+
+/* How often the whole is done again when the world moves underneath. */
+#define ROUNDS 6
+
+static void print_summary(const char *what, const struct bytes *b)
+{
+	printf("%s%.*s%s", what, (int)b->len, b->buf ? b->buf : "", b->len && b->buf[b->len - 1] == '\n' ? "" : "\n");
+}
+
+/* Everything known: HEAD, and every peer's last known head, but for those that were found to be unsafe. */
+static int known_heads(struct member *m, const struct record_result *rec, const struct oids *refused, struct oids *heads, struct err *err)
+{
+	struct peers peers = { 0 };
+	int ret = peer_list(&peers, &m->repo, err);
+
+	if (rec->head_known)
+		oids_add(heads, &rec->head);
+	for (size_t i = 0; i < peers.n && !ret; i++) {
+		bool bad = !peers.v[i].known;
+
+		for (size_t k = 0; k < refused->n; k++)
+			bad |= oid_eq(&refused->v[k], &peers.v[i].head);
+		if (!bad)
+			oids_add(heads, &peers.v[i].head);
+	}
+	peers_release(&peers);
+	oids_sort(heads);
+	return ret;
+}
+
+/* A commit's tree must not reach this disk: the heads of all peers that lead to it are left out from now on. */
+static int refuse(struct member *m, const struct oid *bad, struct oids *refused, struct err *err)
+{
+	struct peers peers = { 0 };
+	struct err why = *err;
+	size_t before = refused->n;
+	int ret = peer_list(&peers, &m->repo, err);
+
+	for (size_t i = 0; i < peers.n && ret >= 0; i++) {
+		if (!peers.v[i].known)
+			continue;
+		ret = history_is_ancestor(&m->repo, bad, &peers.v[i].head, err);
+		if (ret == 1) {
+			exit_warn("the state of peer '%s' is refused: %s", peers.v[i].name, why.msg);
+			oids_add(refused, &peers.v[i].head);
+		}
+	}
+	peers_release(&peers);
+	if (ret >= 0 && refused->n == before) {
+		*err = why;
+		return why.code;
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* Whether HEAD is the view of this frontier already. */
+static int is_view_of(struct member *m, const struct oid *head, const struct oids *frontier, struct err *err)
+{
+	struct history_commit c = { 0 };
+	int ret = history_is_view(&m->repo, head, err);
+
+	if (ret <= 0)
+		return ret;
+	if ((ret = history_read(&m->repo, head, &c, err)) < 0)
+		return ret;
+	ret = c.parents.n == frontier->n;
+	for (size_t i = 0; i < frontier->n && ret; i++)
+		ret = oid_eq(&c.parents.v[i], &frontier->v[i]);
+	history_commit_release(&c);
+	return ret;
+}
+
+/*
+ * Merges, applies, moves HEAD, in this order: a kill in between leaves a disk that is ahead of HEAD, which the next record takes as changes of its own,
+ * and merging them with the peer that made them gives the same result again.
+ */
+static int merge_known(struct member *m, struct record_result *rec, const struct oids *frontier, struct oid *bad, bool dry_run,
+		       bool quiet, struct sync_outcome *out, bool *again, struct err *err)
+{
+	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
+	struct objects_batch *batch = dry_run ? NULL : objects_begin(&m->repo);
+	struct oid target = frontier->v[0], tree;
+	struct converge c = { 0 };
+	struct update u = { 0 };
+	struct bytes summary = { 0 };
+	int ret;
+
+	if ((ret = converge_frontier(&c, &m->repo, frontier, rec->head_known ? &rec->tree : NULL, batch, &mopts, bad, err)) < 0 ||
+	    (ret = update_prepare(&u, m, &c, batch, err)) < 0)
+		goto done;
+	summary_of(&u.changes, &summary);
+	if (dry_run) {
+		update_print(&u);
+		goto done;
+	}
+	if ((ret = update_tree(&u, &rec->index, batch, &tree, err)) < 0)
+		goto done;
+	if (frontier->n > 1 && (ret = history_view(&m->repo, batch, frontier, &tree, &target, err)) < 0)
+		goto done;
+	if ((ret = objects_flush(batch, err)) < 0 || (ret = update_apply(&u, &rec->index, err)) < 0 ||
+	    (ret = repo_set_head(&m->repo, &target, rec->head_known ? &rec->head : NULL,
+				 frontier->n > 1 ? "sync: merge" : "sync: forward", err)) < 0)
+		goto done;
+	if ((ret = update_index(&u, &rec->index, err)) == ERR_BUSY)
+		exit_warn("%s", err->msg);
+	else if (ret < 0)
+		goto done;
+	ret = 0;
+	record_keep_stamps(m, rec, &tree, update_touched, &u);
+	out->merged = true;
+	*again = u.applied.differs != 0;
+	if (!quiet && u.changes.n)
+		print_summary("merged: ", &summary);
+done:
+	index_release(&rec->index);
+	update_release(&u);
+	converge_release(&c);
+	bytes_release(&summary);
+	if (batch)
+		objects_end(batch);
+	return ret;
+}
+
+static int one_round(struct member *m, bool dry_run, bool quiet, struct oids *refused, struct sync_outcome *out, bool *again, struct err *err)
+{
+	struct record_opts ropts = { .dry_run = dry_run };
+	struct record_result rec = { 0 };
+	struct oids heads = { 0 }, frontier = { 0 };
+	struct oid bad;
+	int ret;
+
+	*again = false;
+	if ((ret = record_disk(m, &ropts, &rec, err)) < 0)
+		goto done;
+	out->recorded |= rec.committed;
+	if (rec.changed && !quiet)
+		print_summary(dry_run ? "would record: " : "recorded: ", &rec.summary);
+	out->held |= record_warn(m, &rec);
+	if ((ret = known_heads(m, &rec, refused, &heads, err)) < 0 || !heads.n)
+		goto done;
+	if ((ret = history_frontier(&m->repo, &heads, &frontier, err)) < 0)
+		goto done;
+	if (rec.head_known && frontier.n == 1 && oid_eq(&frontier.v[0], &rec.head))
+		goto done;
+	if (rec.head_known && frontier.n > 1 && (ret = is_view_of(m, &rec.head, &frontier, err)) != 0) {
+		ret = ret < 0 ? ret : 0;
+		goto done;
+	}
+	if (rec.compare.nlost) {
+		/* Mail that is merged into a folder that comes back without it later would count as deleted. */
+		exit_warn("nothing was merged: put the broken folder right first");
+		goto done;
+	}
+	memset(&bad, 0, sizeof(bad));
+	ret = merge_known(m, &rec, &frontier, &bad, dry_run, quiet, out, again, err);
+	if (ret == ERR_UNSAFE && !oid_is_zero(&bad)) {
+		out->held = true;
+		ret = refuse(m, &bad, refused, err);
+		*again = ret == 0;
+	}
+done:
+	record_release(&rec);
+	oids_release(&heads);
+	oids_release(&frontier);
+	return ret;
+}
+
+int sync_local(struct member *m, bool dry_run, bool quiet, struct sync_outcome *out, struct err *err)
+{
+	struct oids refused = { 0 };
+	bool again = true;
+	int ret = member_lock(m, err);
+
+	memset(out, 0, sizeof(*out));
+	if (ret < 0)
+		return ret;
+	for (int i = 0; again && i < ROUNDS; i++) {
+		ret = one_round(m, dry_run, quiet, &refused, out, &again, err);
+		if (ret == ERR_AGAIN && i + 1 < ROUNDS)
+			again = true;
+		else if (ret < 0)
+			break;
+	}
+	repo_unlock(&m->repo);
+	oids_release(&refused);
+	return ret;
+}
+
+int sync_adopt(struct member *m, struct err *err)
+{
+	struct record_result rec = { 0 };
+	struct oids heads = { 0 }, frontier = { 0 }, refused = { 0 };
+	struct sync_outcome out;
+	struct oid bad = { { 0 } };
+	bool again;
+	int ret = member_lock(m, err);
+
+	if (ret < 0)
+		return ret;
+	if ((ret = known_heads(m, &rec, &refused, &heads, err)) == 0 && !heads.n)
+		ret = err_set(err, ERR_NOTFOUND, "there is nothing recorded there yet");
+	if (!ret && (ret = history_frontier(&m->repo, &heads, &frontier, err)) == 0 &&
+	    (ret = index_load(&rec.index, &m->repo, NULL, err)) == 0)
+		ret = merge_known(m, &rec, &frontier, &bad, false, true, &out, &again, err);
+	repo_unlock(&m->repo);
+	record_release(&rec);
+	oids_release(&heads);
+	oids_release(&frontier);
+	return ret;
+}
+
+/*
+ * Of several syncs that pushes started while one was running, one is enough: it sees what all of them would. True when another
+ * one is waiting already. The queue is left again by closing *fd.
+ */
+static bool somebody_waits(struct member *m, int *fd)
+{
+	char *path = repo_state_path(&m->repo, "queue");
+
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	free(path);
+	return *fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+/*
+ * What was only merged every member makes alike: a pause that differs by member lets one of them tell the others, which
+ * then need not.
+ */
+static void pause_by_name(const struct member *m)
+{
+	struct timespec t = { 0, (20 + hash_bytes(m->repo.name, strlen(m->repo.name)) % 100) * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+/* What a push of a peer starts, in the background. */
+static int sync_background(struct member *m, bool push)
+{
+	struct sync_outcome out;
+	struct err err;
+	int fd, ret;
+
+	if (somebody_waits(m, &fd)) {
+		close(fd);
+		return EXIT_DONE;
+	}
+	if ((ret = member_lock(m, &err)) == 0)
+		repo_unlock(&m->repo);
+	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
+	if (fd >= 0)
+		close(fd);
+	if (ret < 0 || (ret = sync_local(m, false, true, &out, &err)) < 0)
+		return exit_error(&err);
+	if (!push || !m->repo.auto_push)
+		return EXIT_DONE;
+	if (!out.recorded)
+		pause_by_name(m);
+	return push_peers(m, NULL, 0, PUSH_QUIET, &err);
+}
+
+/* Fetches from the peers that were named, or from all. Troubles are told, and remembered in *trouble. */
+static int fetch(struct member *m, char **names, size_t nnames, bool *trouble, struct err *err)
+{
+	struct peer_result *results = NULL;
+	struct peer **chosen = NULL;
+	struct peers peers = { 0 };
+	size_t n = 0;
+	int ret = push_choose(m, names, nnames, &peers, &chosen, &n, err);
+
+	if (!ret) {
+		results = mem_zalloc((n + 1) * sizeof(*results));
+		ret = peer_fetch(&m->repo, chosen, n, results, err);
+	}
+	for (size_t i = 0; i < n && !ret; i++)
+		if (results[i].state < 0) {
+			exit_warn("%s", results[i].err.msg);
+			*trouble = true;
+		}
+	free(results);
+	free(chosen);
+	peers_release(&peers);
+	return ret;
+}
+
+static const char usage[] = "git maildir sync [--dry-run] [--local] [--no-push] [<peer>...]";
+
+int sync_main(int argc, char **argv)
+{
+	static const struct option longopts[] = { { "dry-run", no_argument, NULL, 'n' },
+						  { "local", no_argument, NULL, 'l' },
+						  { "no-push", no_argument, NULL, 'P' },
+						  { "background", no_argument, NULL, 'b' }, /* for our own hooks */
+						  { "help", no_argument, NULL, 'h' },
+						  { NULL, 0, NULL, 0 } };
+	bool dry_run = false, local = false, push = true, background = false, trouble = false;
+	struct sync_outcome out;
+	struct member m;
+	struct err err;
+	int ret, c, status = EXIT_DONE;
+
+	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
+		switch (c) {
+		case 'n': dry_run = true; break;
+		case 'l': local = true; break;
+		case 'P': push = false; break;
+		case 'b': background = true; break;
+		default: return exit_usage(usage, c == 'h');
+		}
+	if (local && optind != argc)
+		return exit_usage(usage, 0);
+	if (member_open(&m, &err) < 0)
+		return exit_error(&err);
+	if (background) {
+		status = sync_background(&m, push);
+		member_close(&m);
+		return status;
+	}
+	/* What others have is fetched before the lock is taken: two members that fetch from each other must not wait for each other. */
+	if (!local && !dry_run && (ret = fetch(&m, argv + optind, (size_t)(argc - optind), &trouble, &err)) < 0)
+		status = exit_error(&err);
+	if (status == EXIT_DONE && (ret = sync_local(&m, dry_run, false, &out, &err)) < 0)
+		status = exit_error(&err);
+	if (status == EXIT_DONE && (trouble || out.held))
+		status = EXIT_INCOMPLETE;
+	if (status <= EXIT_INCOMPLETE && !dry_run && !local && push) {
+		ret = push_peers(&m, argv + optind, (size_t)(argc - optind), 0, &err);
+		if (ret > status)
+			status = ret;
+	}
+	member_close(&m);
+	return status;
+}

@@ -1,0 +1,189 @@
+/*
+ * update.c -- brings the live Maildir, and then the index, from what is recorded to what a merge gave.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "update.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/marker.h"
+#include "compare.h"
+#include "progress.h"
+
+/* The marker that was asked for last: the plan asks folder by folder. */
+struct update_dates {
+	struct member *m;
+	const struct store *target;
+	const char *folder;
+	struct marker marker;
+};
+
+static int64_t target_mtime(void *ctx, const char *folder, const char *key, size_t keylen)
+{
+	struct update_dates *d = ctx;
+
+	if (!d->folder || strcmp(d->folder, folder) != 0) {
+		struct bytes path = { 0 }, b = { 0 };
+		const struct file *f;
+		struct err err;
+
+		marker_release(&d->marker);
+		memset(&d->marker, 0, sizeof(d->marker));
+		bytes_addf(&path, "%s%s%s", folder, *folder ? "/" : "", PATH_MARKER_NAME);
+		f = store_find_file(d->target, path.buf);
+		/* Without its marker a message still has the time in its name. */
+		if (f && objects_read(&d->m->repo, &f->oid, OBJECTS_BLOB, &b, &err) == 0)
+			marker_parse(&d->marker, b.buf, b.len);
+		bytes_release(&b);
+		bytes_release(&path);
+		d->folder = folder;
+	}
+	return marker_mtime(&d->marker, key, keylen);
+}
+
+int update_prepare(struct update *u, struct member *m, const struct converge *c, struct objects_batch *batch, struct err *err)
+{
+	struct plan_dates dates;
+	int ret;
+
+	u->m = m;
+	if (batch && (ret = objects_flush(batch, err)) < 0)
+		return ret;
+	u->dates = mem_zalloc(sizeof(*u->dates));
+	u->dates->m = m;
+	u->dates->target = c->target;
+	dates = (struct plan_dates){ u->dates, target_mtime };
+	change_find(&u->changes, c->head, c->target);
+	plan_build(&u->plan, &u->changes, &dates);
+	return 0;
+}
+
+void update_print(const struct update *u)
+{
+	struct bytes line = { 0 };
+
+	for (size_t i = 0; i < u->plan.n; i++) {
+		bytes_clear(&line);
+		plan_show(&u->plan.v[i], &line);
+		printf("%.*s\n", (int)line.len, line.buf);
+	}
+	bytes_release(&line);
+}
+
+int update_tree(struct update *u, struct index *ix, struct objects_batch *batch, struct oid *tree, struct err *err)
+{
+	struct edits *e = &u->tree_edits;
+
+	/*
+	 * What does not belong into a store (somebody committed it by hand) is dropped, because members must come to the
+	 * same tree whichever of them had it.
+	 */
+	for (size_t i = 0; i < ix->n; i++) {
+		struct path p;
+
+		path_parse(&p, ix->v[i].path, ix->v[i].len);
+		if (p.class == PATH_IGNORED || path_is_local(p.class))
+			edits_remove(e, ix->v[i].path, ix->v[i].len);
+	}
+	edits_from_changes(e, &u->changes, NULL);
+	index_edit(ix, e->v, e->n);
+	return index_write_tree(ix, batch, tree, err);
+}
+
+static void hash_blob(void *ctx, const void *buf, size_t len, struct oid *out)
+{
+	(void)ctx;
+	objects_hash(OBJECTS_BLOB, buf, len, out);
+}
+
+struct apply_ctx {
+	struct member *m;
+	const struct store *target;
+	const struct index *ix;
+	struct progress progress;
+};
+
+static int name_cmp(const void *name, const void *msg)
+{
+	return strcmp(name, ((const struct msg *)msg)->name);
+}
+
+/* A directory that the target store leaves out is the same as in what is recorded. */
+static bool ctx_wanted(void *ctx, const char *folder, enum name_sub sub, const char *name)
+{
+	const struct apply_ctx *a = ctx;
+	const struct folder *f = store_find_folder(a->target, folder);
+	struct arena arena = { 0 };
+	const char *path;
+	bool found;
+
+	if (f && f->sub[sub].n)
+		return bsearch(name, f->sub[sub].v, f->sub[sub].n, sizeof(struct msg), name_cmp) != NULL;
+	path = compare_path(&arena, folder, sub, name);
+	found = index_find(a->ix, path, strlen(path)) >= 0;
+	arena_release(&arena);
+	return found;
+}
+
+static int ctx_read(void *ctx, const struct oid *oid, struct bytes *out, struct err *err)
+{
+	return objects_read(&((struct apply_ctx *)ctx)->m->repo, oid, OBJECTS_BLOB, out, err);
+}
+
+static void ctx_progress(void *ctx, size_t done, size_t total)
+{
+	progress_step(&((struct apply_ctx *)ctx)->progress, done, total);
+}
+
+int update_apply(struct update *u, const struct index *ix, struct err *err)
+{
+	struct apply_ctx ctx = { .m = u->m, .target = u->dates->target, .ix = ix };
+	struct apply_ops ops = { &ctx, ctx_read, hash_blob, ctx_wanted, ctx_progress };
+	struct apply_opts opts = { .flag_beats_delete = u->m->repo.flag_beats_delete };
+	int ret;
+
+	progress_start(&ctx.progress, "Writing messages");
+	ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
+	progress_end(&ctx.progress);
+	return ret;
+}
+
+int update_index(struct update *u, struct index *ix, struct err *err)
+{
+	struct edits *e = &u->index_edits;
+
+	/*
+	 * Where somebody else changed the disk meanwhile, a file under a name of ours may not be ours. Then nothing is
+	 * claimed to be known of any, and the next record looks at them.
+	 */
+	edits_from_changes(e, &u->changes, u->applied.differs ? NULL : &u->m->disk);
+	index_edit(ix, e->v, e->n);
+	return index_save(ix, &u->m->repo, err);
+}
+
+bool update_touched(void *ctx, const char *folder, enum name_sub sub)
+{
+	const struct update *u = ctx;
+
+	(void)sub;
+	for (size_t i = 0; i < u->changes.n; i++)
+		if (!strcmp(u->changes.v[i].folder, folder) || !strcmp(u->changes.v[i].to_folder, folder))
+			return true;
+	return false;
+}
+
+void update_release(struct update *u)
+{
+	changes_release(&u->changes);
+	plan_release(&u->plan);
+	edits_release(&u->tree_edits);
+	edits_release(&u->index_edits);
+	if (u->dates) {
+		marker_release(&u->dates->marker);
+		free(u->dates);
+	}
+	memset(u, 0, sizeof(*u));
+}

@@ -1,0 +1,46 @@
+/*
+ * update.h -- brings the live Maildir, and then the index, from what is recorded to what a merge gave.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef UPDATE_H
+#define UPDATE_H
+
+#include "../core/plan.h"
+#include "../disk/apply.h"
+#include "../repo/converge.h"
+#include "../repo/index.h"
+#include "edits.h"
+#include "member.h"
+
+struct update {
+	struct member *m;
+	struct changes changes;
+	struct plan plan;
+	struct apply_result applied;
+	struct edits tree_edits, index_edits; /* the index borrows their paths */
+	struct update_dates *dates;
+};
+
+/*
+ * update_prepare: what differs between converge's head and target, and the plan for it. Reads markers of the target from blobs,
+ * which must have been flushed, or from the batch when it is not NULL (it is flushed then). u is zeroed; update_release() frees in any case, before
+ * converge_release() and after the index was released.
+ */
+int update_prepare(struct update *u, struct member *m, const struct converge *c, struct objects_batch *batch, struct err *err);
+/* update_print: the plan on standard output, one step a line. */
+void update_print(const struct update *u);
+/* update_tree: the tree that the index gets by these changes; written to the batch. The index knows nothing of the new files yet. */
+int update_tree(struct update *u, struct index *ix, struct objects_batch *batch, struct oid *tree, struct err *err);
+/* update_apply: carries out the plan. What the plan needs must be flushed. ix is the index, before or after update_tree(). */
+int update_apply(struct update *u, const struct index *ix, struct err *err);
+/*
+ * update_index: tells the index about the files as they are on disk now, and saves it. ERR_BUSY when git holds the index: it is
+ * out of step then, which whoever reads it next sees.
+ */
+int update_index(struct update *u, struct index *ix, struct err *err);
+/* update_touched: whether the plan changes this directory: for record_keep_stamps(). ctx is the struct update. */
+bool update_touched(void *ctx, const char *folder, enum name_sub sub);
+void update_release(struct update *u);
+
+#endif

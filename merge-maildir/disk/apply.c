@@ -1,0 +1,199 @@
+/*
+ * apply.c -- carries out a plan on a live Maildir: the order, the checks and the count; the steps themselves are in apply_*.c.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "apply.h"
+
+#include <string.h>
+
+#include "../core/path.h"
+#include "apply_step.h"
+#include "aside.h"
+
+int apply_count(struct apply *a, int outcome)
+{
+	struct apply_result *r = a->res;
+
+	if (outcome < 0)
+		return outcome;
+	if (outcome == APPLY_DONE)
+		r->done++;
+	else if (outcome == APPLY_ALREADY)
+		r->already++;
+	else
+		r->differs++;
+	if (a->ops->progress && (r->done + r->already + r->differs) % 256 == 0)
+		a->ops->progress(a->ops->ctx, r->done + r->already + r->differs, a->total);
+	return 0;
+}
+
+int apply_lock(struct lock *l, const struct apply *a, const struct apply_folder *f, struct err *err)
+{
+	int rc = lock_folder(l, a->d, f->fd, f->path, err);
+
+	return rc == ERR_NOTFOUND ? ERR_AGAIN : rc;
+}
+
+bool apply_is_wanted(const struct apply *a, const struct apply_folder *f, const struct lookup_entry *e)
+{
+	return a->ops->wanted && a->ops->wanted(a->ops->ctx, f->path, (enum name_sub)e->sub, e->name);
+}
+
+/* --- the last line of defence: whatever is wrong above us, nothing is done outside the folders and to nothing but mail */
+
+static int refuse(const char *path, const char *why, struct err *err)
+{
+	return err_set(err, ERR_UNSAFE, "refusing the path '%s': it %s", path, why);
+}
+
+/* buf holds dir and sub already; name is put behind them. */
+static int check_entry(struct bytes *buf, const char *folder, const char *sub, const char *name, enum path_class class, struct err *err)
+{
+	const char *why;
+	struct path p;
+
+	bytes_clear(buf);
+	bytes_addf(buf, "%s%s%s%s", folder, *folder ? "/" : "", sub, name);
+	why = path_unsafe(buf->buf, buf->len);
+	if (why)
+		return refuse(buf->buf, why, err);
+	path_parse(&p, buf->buf, buf->len);
+	if (p.class != class || p.folderlen != strlen(folder))
+		return refuse(buf->buf, class == PATH_MESSAGE ? "is no message" : "is no folder", err);
+	return 0;
+}
+
+static int check_message(struct bytes *buf, const char *folder, unsigned sub, const char *name, struct err *err)
+{
+	if (!name || sub > NAME_CUR || !name_is_message(name, strlen(name)))
+		return refuse(name ? name : "", "is no message", err);
+	return check_entry(buf, folder, sub == NAME_CUR ? "cur/" : "new/", name, PATH_MESSAGE, err);
+}
+
+static int check_file(const char *path, struct err *err)
+{
+	const char *why = path_unsafe(path, strlen(path));
+	struct path p;
+
+	if (why)
+		return refuse(path, why, err);
+	path_parse(&p, path, strlen(path));
+	if (p.class == PATH_MESSAGE || p.class == PATH_IGNORED || path_is_local(p.class))
+		return refuse(path, "is not a file that is replicated", err);
+	return 0;
+}
+
+static int check_step(struct bytes *buf, const struct plan_step *s, struct err *err)
+{
+	int rc = 0;
+
+	switch (s->kind) {
+	case PLAN_MKFOLDER:
+	case PLAN_RMFOLDER:
+		return check_entry(buf, s->folder, "", PATH_MARKER_NAME, PATH_MARKER, err);
+	case PLAN_PUT:
+	case PLAN_UNLINK:
+		return check_file(s->folder, err);
+	case PLAN_ADD:
+		rc = check_message(buf, s->folder, s->sub, s->name, err);
+		if (!rc && s->from_folder)
+			rc = check_message(buf, s->from_folder, s->from_sub, s->from_name, err);
+		return rc;
+	case PLAN_RENAME:
+	case PLAN_REPLACE:
+		rc = check_message(buf, s->folder, s->sub, s->name, err);
+		if (rc)
+			return rc;
+		/* fall through */
+	case PLAN_DELETE:
+		return check_message(buf, s->folder, s->from_sub, s->from_name, err);
+	}
+	return err_set(err, ERR_FAIL, "cannot carry out a step of unknown kind %d", (int)s->kind);
+}
+
+static int check_plan(const struct plan *p, struct err *err)
+{
+	struct bytes buf = { 0 };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < p->n; i++)
+		rc = check_step(&buf, &p->v[i], err);
+	bytes_release(&buf);
+	return rc;
+}
+
+/* --- the steps */
+
+static int remove_folder(struct apply *a, const struct plan_step *s, struct err *err)
+{
+	int rc;
+
+	/* The root is the Maildir itself. */
+	if (!*s->folder)
+		return APPLY_DIFFERS;
+	rc = aside_remove_folder(a->d, s->folder, err);
+	if (rc < 0)
+		return rc;
+	return rc == ASIDE_REMOVED ? APPLY_DONE : rc == ASIDE_ABSENT ? APPLY_ALREADY : APPLY_DIFFERS;
+}
+
+/* n steps of one kind in one folder. */
+static int run(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
+{
+	switch (s->kind) {
+	case PLAN_MKFOLDER:
+		return apply_count(a, apply_folder_make(a->d, s->folder, err));
+	case PLAN_ADD:
+		return apply_add(a, s, n, err);
+	case PLAN_RENAME:
+	case PLAN_REPLACE:
+	case PLAN_DELETE:
+		return apply_message(a, s, n, err);
+	case PLAN_PUT:
+		return apply_count(a, apply_file_put(a, s, err));
+	case PLAN_UNLINK:
+		return apply_count(a, apply_file_unlink(a, s, err));
+	case PLAN_RMFOLDER:
+		return apply_count(a, remove_folder(a, s, err));
+	}
+	return ERR_FAIL;
+}
+
+static bool is_for_messages(const struct plan_step *s)
+{
+	return s->kind == PLAN_ADD || s->kind == PLAN_RENAME || s->kind == PLAN_REPLACE || s->kind == PLAN_DELETE;
+}
+
+static size_t run_length(const struct plan *p, size_t i)
+{
+	const struct plan_step *s = &p->v[i];
+	size_t n = 1;
+
+	if (is_for_messages(s))
+		while (i + n < p->n && p->v[i + n].kind == s->kind && !strcmp(p->v[i + n].folder, s->folder))
+			n++;
+	return n;
+}
+
+int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts,
+	       struct apply_result *res, struct err *err)
+{
+	struct apply_result none;
+	struct apply a = { .d = d, .ops = ops, .res = res ? res : &none, .total = p->n };
+	size_t i, n;
+	int rc;
+
+	memset(a.res, 0, sizeof(*a.res));
+	a.flag_beats_delete = opts && opts->flag_beats_delete;
+	/* All of it before the first step: a plan with one bad step comes from a tree that nothing of should be trusted. */
+	rc = check_plan(p, err);
+	for (i = 0; !rc && i < p->n; i += n) {
+		n = run_length(p, i);
+		rc = run(&a, &p->v[i], n, err);
+	}
+	apply_add_release(&a);
+	bytes_release(&a.buf);
+	return rc;
+}

@@ -1,0 +1,383 @@
+/*
+ * apply_message.c -- messages that a folder has: renamed, replaced, deleted, under the name the plan knows or the one they have got since.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/name.h"
+#include "apply_step.h"
+#include "file.h"
+
+/* How many steps are done before the lock is given back for others: some ten milliseconds. */
+#define LOCK_BATCH 1024
+/* Programs that know nothing of the lock may rename a message each time we have found it. */
+#define FIND_TRIES 5
+
+static bool is_there(const struct apply_folder *f, unsigned sub, const char *name, struct stat *st)
+{
+	return !fstatat(f->sub[sub], name, st, AT_SYMLINK_NOFOLLOW);
+}
+
+static int look(struct apply_folder *f, struct err *err)
+{
+	return lookup_read(&f->look, f->sub) ? err_errno(err, "cannot read folder '%s'", f->path) : 0;
+}
+
+static struct lookup_entry *next_by_key(struct apply *a, struct apply_folder *f, const char *name, size_t *pos)
+{
+	struct lookup_entry *e;
+	struct name n;
+
+	name_parse(&n, name, strlen(name));
+	while ((e = lookup_next(&f->look, n.s, n.keylen, pos)))
+		if (!apply_is_wanted(a, f, e))
+			return e;
+	return NULL;
+}
+
+/* By the short key only if the content is right: a key that differs from the first ',' on may be another message. */
+static struct lookup_entry *find_short(struct apply *a, struct apply_folder *f, const struct plan_step *s)
+{
+	struct lookup_entry *e;
+	struct name n;
+
+	name_parse(&n, s->from_name, strlen(s->from_name));
+	e = lookup_short(&f->look, n.s, n.shortlen);
+	if (e && !apply_is_wanted(a, f, e) && apply_content_is(a, f->sub[e->sub], e->name, &s->from_oid) == 1)
+		return e;
+	return NULL;
+}
+
+/* The message of a step that is not where it was expected. */
+static struct lookup_entry *find(struct apply *a, struct apply_folder *f, const struct plan_step *s)
+{
+	struct lookup_entry *e;
+	size_t pos = 0;
+
+	e = next_by_key(a, f, s->from_name, &pos);
+	if (!e)
+		e = find_short(a, f, s);
+	/* The key itself was to change, and that is done already. */
+	pos = 0;
+	return e ? e : next_by_key(a, f, s->name, &pos);
+}
+
+/* Renames within the folder, from what is found to where it is to be. 0 or -1 with errno. */
+static int move_name(struct apply_folder *f, unsigned from_sub, const char *from, unsigned sub, const char *name)
+{
+	struct stat old, new;
+
+	if (file_rename_new(f->sub[from_sub], from, f->sub[sub], name)) {
+		if (errno != EEXIST)
+			return -1;
+		/* The same file under both names: a kill between link and unlink, on a file system without renameat2. */
+		if (!is_there(f, from_sub, from, &old) || !is_there(f, sub, name, &new) || old.st_dev != new.st_dev ||
+		    old.st_ino != new.st_ino) {
+			errno = EEXIST;
+			return -1;
+		}
+		if (unlinkat(f->sub[from_sub], from, 0))
+			return -1;
+	} else {
+		apply_folder_came(f, sub, name);
+	}
+	apply_folder_left(f, from_sub, from);
+	return 0;
+}
+
+static int rename_failed(const struct apply_folder *f, const char *from, const char *to, struct err *err)
+{
+	return err_errno(err, "cannot rename '%s' to '%s' in folder '%s'", from, to, f->path);
+}
+
+/* Somebody was there before us: merges what they did to the name with what we want of it. */
+static int rename_found(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+{
+	const struct apply_name base = { s->from_sub, s->from_name }, want = { s->sub, s->name };
+	char from[NAME_LONGEST + 1], to[NAME_LONGEST + 1];
+	struct stat st;
+	int try, rc;
+
+	for (try = 0; try < FIND_TRIES; try++) {
+		struct lookup_entry *e;
+		struct apply_name found;
+		unsigned sub;
+		bool as_wanted;
+
+		if (is_there(f, s->sub, s->name, &st) && !is_there(f, s->from_sub, s->from_name, &st))
+			return APPLY_ALREADY;
+		rc = look(f, err);
+		if (rc)
+			return rc;
+		e = find(a, f, s);
+		/* Deleted here: that stands. */
+		if (!e)
+			return APPLY_DIFFERS;
+		/* A copy, because the lookup forgets it while we work. */
+		memcpy(from, e->name, (size_t)e->len + 1);
+		found = (struct apply_name){ e->sub, from };
+		sub = apply_name_merge(to, &base, &found, &want);
+		as_wanted = sub == s->sub && !strcmp(to, s->name);
+		if (sub == found.sub && !strcmp(to, from))
+			return as_wanted ? APPLY_ALREADY : APPLY_DIFFERS;
+		if (!move_name(f, found.sub, from, sub, to))
+			return as_wanted ? APPLY_DONE : APPLY_DIFFERS;
+		if (errno == EEXIST)
+			return APPLY_DIFFERS;
+		if (errno != ENOENT)
+			return rename_failed(f, from, to, err);
+		lookup_clear(&f->look);
+	}
+	return APPLY_DIFFERS;
+}
+
+static int rename_step(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+{
+	struct stat st;
+
+	if (!move_name(f, s->from_sub, s->from_name, s->sub, s->name))
+		return APPLY_DONE;
+	if (errno == ENOENT)
+		return rename_found(a, f, s, err);
+	if (errno != EEXIST)
+		return rename_failed(f, s->from_name, s->name, err);
+	/* Which of the two errors comes when the one is missing and the other is there is up to the kernel. */
+	return is_there(f, s->from_sub, s->from_name, &st) ? APPLY_DIFFERS : APPLY_ALREADY;
+}
+
+static int delete_name(struct apply_folder *f, unsigned sub, const char *name)
+{
+	if (unlinkat(f->sub[sub], name, 0))
+		return -1;
+	apply_folder_left(f, sub, name);
+	return 0;
+}
+
+static int delete_failed(const struct apply_folder *f, const char *name, struct err *err)
+{
+	/* A directory of that name is no message, and not ours to remove. */
+	if (errno == EISDIR)
+		return APPLY_DIFFERS;
+	return err_errno(err, "cannot delete '%s' in folder '%s'", name, f->path);
+}
+
+/* 1 deleted, 0 it is other content, which stays, -1 with errno. */
+static int delete_if_same(struct apply *a, struct apply_folder *f, const struct lookup_entry *e, const struct oid *oid)
+{
+	char name[NAME_LONGEST + 1];
+	unsigned sub = e->sub;
+	int rc = apply_content_is(a, f->sub[sub], e->name, oid);
+
+	if (rc <= 0)
+		return rc;
+	memcpy(name, e->name, (size_t)e->len + 1);
+	return delete_name(f, sub, name) ? -1 : 1;
+}
+
+/* Looks at all that may be the message. An outcome, or -1 with errno. */
+static int delete_by_key(struct apply *a, struct apply_folder *f, const struct plan_step *s)
+{
+	struct lookup_entry *e;
+	bool kept = false;
+	size_t pos = 0;
+	int rc;
+
+	while ((e = next_by_key(a, f, s->from_name, &pos))) {
+		if (a->flag_beats_delete)
+			return APPLY_DIFFERS;
+		rc = delete_if_same(a, f, e, &s->from_oid);
+		if (rc)
+			return rc < 0 ? -1 : APPLY_DONE;
+		kept = true;
+	}
+	if (kept)
+		return APPLY_DIFFERS;
+	e = find_short(a, f, s);
+	if (!e)
+		return APPLY_ALREADY;
+	if (a->flag_beats_delete)
+		return APPLY_DIFFERS;
+	rc = delete_if_same(a, f, e, &s->from_oid);
+	return rc < 0 ? -1 : rc ? APPLY_DONE : APPLY_DIFFERS;
+}
+
+/* A deletion wins over a change of flags, unless the administrator wants it the other way. But a key can have come back with other content, and that stays. */
+static int delete_found(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+{
+	int try, rc;
+
+	for (try = 0; try < FIND_TRIES; try++) {
+		rc = look(f, err);
+		if (rc)
+			return rc;
+		rc = delete_by_key(a, f, s);
+		if (rc >= 0)
+			return rc;
+		if (errno != ENOENT)
+			return delete_failed(f, s->from_name, err);
+		lookup_clear(&f->look);
+	}
+	return APPLY_DIFFERS;
+}
+
+static int delete_step(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+{
+	if (!delete_name(f, s->from_sub, s->from_name))
+		return APPLY_DONE;
+	if (errno == ENOENT)
+		return delete_found(a, f, s, err);
+	return delete_failed(f, s->from_name, err);
+}
+
+/* Where the message that is to be replaced is now, copied to name. 1, 0 if nowhere, or a negative code. */
+static int find_replaced(struct apply *a, struct apply_folder *f, const struct plan_step *s, unsigned *sub, char *name, struct err *err)
+{
+	struct lookup_entry *e;
+	struct stat st;
+	int rc;
+
+	*sub = s->from_sub;
+	strcpy(name, s->from_name);
+	if (is_there(f, *sub, name, &st))
+		return 1;
+	*sub = s->sub;
+	strcpy(name, s->name);
+	if (is_there(f, *sub, name, &st))
+		return 1;
+	rc = look(f, err);
+	if (rc)
+		return rc;
+	e = find(a, f, s);
+	if (!e)
+		return 0;
+	*sub = e->sub;
+	memcpy(name, e->name, (size_t)e->len + 1);
+	return 1;
+}
+
+/* Then the file, which has the right content, gets the name that is wanted, with what was done to its flags here. */
+static int rename_replaced(struct apply_folder *f, const struct plan_step *s, const struct apply_name *found, bool changed, struct err *err)
+{
+	const struct apply_name base = { s->from_sub, s->from_name }, want = { s->sub, s->name };
+	char to[NAME_LONGEST + 1];
+	unsigned sub;
+
+	if (found->sub == s->sub && !strcmp(found->name, s->name))
+		return changed ? APPLY_DONE : APPLY_ALREADY;
+	sub = apply_name_merge(to, &base, found, &want);
+	if (sub == found->sub && !strcmp(to, found->name))
+		return APPLY_DIFFERS;
+	if (move_name(f, found->sub, found->name, sub, to))
+		return errno == EEXIST || errno == ENOENT ? APPLY_DIFFERS : rename_failed(f, found->name, to, err);
+	return sub == s->sub && !strcmp(to, s->name) ? APPLY_DONE : APPLY_DIFFERS;
+}
+
+/*
+ * Under the lock, with the new content in tmp. The old file is replaced under the name it has, and then renamed: at no time are there two files with the
+ * key, which Dovecot would make two mails of, and after a kill in between only the rename is left to do.
+ */
+static int replace_locked(struct apply *a, struct apply_folder *f, const struct plan_step *s, char *tmp, struct err *err)
+{
+	char now[NAME_LONGEST + 1];
+	struct apply_name found = { 0, now };
+	bool changed = false;
+	int rc = find_replaced(a, f, s, &found.sub, now, err);
+
+	if (rc < 0)
+		return rc;
+	/* Deleted here, changed there: the changed content stays. */
+	if (!rc)
+		return apply_content_place(a, f, &s->oid, s->sub, s->name, tmp, -1, NULL, err);
+	rc = apply_content_is(a, f->sub[found.sub], now, &s->oid);
+	if (!rc) {
+		rc = apply_content_is(a, f->sub[found.sub], now, &s->from_oid);
+		/* Changed here as well: both stay, ours under a derived key, since its own is found to be taken. */
+		if (!rc)
+			return apply_content_place(a, f, &s->oid, found.sub, now, tmp, -1, NULL, err);
+		changed = true;
+		if (rc > 0)
+			rc = renameat(f->tmp, tmp, f->sub[found.sub], now);
+		if (!rc) {
+			tmp[0] = '\0';
+			f->dirty[found.sub] = true;
+		}
+	}
+	if (rc < 0)
+		return err_errno(err, "cannot replace '%s' in folder '%s'", now, f->path);
+	return rename_replaced(f, s, &found, changed, err);
+}
+
+static int replace_step(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+{
+	char tmp[FILE_TMP_NAME] = "";
+	struct lock l = { .dirfd = -1 };
+	struct stat st;
+	int rc;
+
+	if (!is_there(f, s->from_sub, s->from_name, &st) && apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1)
+		return APPLY_ALREADY;
+	rc = apply_content_write(a, f, s, tmp, true, err);
+	if (!rc)
+		rc = apply_lock(&l, a, f, err);
+	if (!rc) {
+		lookup_clear(&f->look);
+		rc = replace_locked(a, f, s, tmp, err);
+	}
+	lock_release(&l);
+	if (tmp[0])
+		unlinkat(f->tmp, tmp, 0);
+	return rc;
+}
+
+/* Renames or deletions, under one lock. */
+static int locked_batch(struct apply *a, struct apply_folder *f, const struct plan_step *s, size_t n, struct err *err)
+{
+	struct lock l;
+	size_t i;
+	int rc = apply_lock(&l, a, f, err);
+
+	/* What was seen under an earlier lock is old. */
+	lookup_clear(&f->look);
+	for (i = 0; !rc && i < n; i++)
+		rc = apply_count(a, s[i].kind == PLAN_RENAME ? rename_step(a, f, &s[i], err) : delete_step(a, f, &s[i], err));
+	lock_release(&l);
+	return rc;
+}
+
+/* The whole folder was removed here, or renamed: so are its messages. */
+static int folder_is_gone(struct apply *a, const struct plan_step *s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		apply_count(a, s[i].kind == PLAN_DELETE ? APPLY_ALREADY : APPLY_DIFFERS);
+	return 0;
+}
+
+int apply_message(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
+{
+	struct apply_folder f;
+	size_t i, some;
+	int rc = apply_folder_open(&f, a->d, s->folder, s->kind == PLAN_REPLACE ? APPLY_MAKE : APPLY_MEND, err);
+
+	if (rc == ERR_NOTFOUND)
+		return folder_is_gone(a, s, n);
+	if (s->kind == PLAN_REPLACE) {
+		for (i = 0; !rc && i < n; i++)
+			rc = apply_count(a, replace_step(a, &f, &s[i], err));
+	} else {
+		for (i = 0; !rc && i < n; i += some) {
+			some = n - i < LOCK_BATCH ? n - i : LOCK_BATCH;
+			rc = locked_batch(a, &f, s + i, some, err);
+		}
+	}
+	if (!rc)
+		rc = apply_folder_sync(&f, err);
+	apply_folder_close(&f);
+	return rc;
+}

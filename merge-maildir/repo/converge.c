@@ -1,0 +1,268 @@
+/*
+ * converge.c -- from everything known to the one state that every member that knows it arrives at.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "converge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Criss-cross merges have several bases, which have bases of their own, and so on. Ten levels are more than members make; a hostile history
+ * could have any number, and is cut off by taking the first base alone.
+ */
+#define DEPTH_LIMIT 10
+
+/* A merge to be computed: a leaf (a commit's tree), or base, a and b. */
+struct expr {
+	size_t leaf;		    /* index of the tree, when base, a and b are NULL */
+	struct expr *base, *a, *b; /* base NULL with a and b set: merged over nothing */
+	struct store *result;	    /* of the merge */
+};
+
+struct converge_priv {
+	struct repo *r;
+	struct objects_batch *batch;
+	const struct merge_opts *opts;
+	struct oids commits; /* the leaves, in order of first use; leaf 0 is what is recorded here */
+	struct oid *trees;
+	struct store *stores;
+	size_t nstores;
+	struct tree_set *set;
+	struct store **merged; /* results, in order of making */
+	size_t nmerged, merged_cap;
+	struct store empty;
+	struct arena arena; /* of expressions */
+};
+
+static struct expr *new_leaf(struct converge_priv *p, const struct oid *commit)
+{
+	struct expr *e = arena_alloc(&p->arena, sizeof(*e));
+	size_t i;
+
+	memset(e, 0, sizeof(*e));
+	/* Leaf 0 has no commit: it stands for what is recorded here. */
+	for (i = 1; i < p->commits.n; i++)
+		if (oid_eq(&p->commits.v[i], commit))
+			break;
+	if (i == p->commits.n)
+		oids_add(&p->commits, commit);
+	e->leaf = i;
+	return e;
+}
+
+static struct expr *new_merge(struct converge_priv *p, struct expr *base, struct expr *a, struct expr *b)
+{
+	struct expr *e = arena_alloc(&p->arena, sizeof(*e));
+
+	memset(e, 0, sizeof(*e));
+	e->base = base;
+	e->a = a;
+	e->b = b;
+	return e;
+}
+
+/* The expression for the merge of a list of commits; NULL with 0 for an empty list. */
+static int fold(struct converge_priv *p, const struct oids *list, unsigned depth, struct expr **out, struct err *err)
+{
+	struct oids done = { 0 };
+	int ret = 0;
+
+	*out = NULL;
+	for (size_t i = 0; i < list->n && !ret; i++) {
+		struct expr *leaf = new_leaf(p, &list->v[i]), *base = NULL;
+		struct oids bases = { 0 };
+
+		if (i && !(ret = history_bases(p->r, &list->v[i], &done, &bases, err))) {
+			if (depth == DEPTH_LIMIT && bases.n > 1)
+				bases.n = 1;
+			ret = fold(p, &bases, depth + 1, &base, err);
+		}
+		oids_release(&bases);
+		*out = i ? new_merge(p, base, *out, leaf) : leaf;
+		oids_add(&done, &list->v[i]);
+	}
+	oids_release(&done);
+	return ret;
+}
+
+static int op_read(void *ctx, const struct oid *oid, struct bytes *out, struct err *err)
+{
+	struct converge_priv *p = ctx;
+
+	return objects_read(p->r, oid, OBJECTS_BLOB, out, err);
+}
+
+static int op_write(void *ctx, const char *buf, size_t len, struct oid *oid, struct err *err)
+{
+	struct converge_priv *p = ctx;
+
+	if (p->batch)
+		return objects_add(p->batch, OBJECTS_BLOB, buf, len, oid, err);
+	objects_hash(OBJECTS_BLOB, buf, len, oid);
+	return 0;
+}
+
+int converge_text(void *ctx, const struct bytes *base, const struct bytes *a, const struct bytes *b, struct bytes *out)
+{
+	git_merge_file_input in[3];
+	const struct bytes *from[3] = { base, a, b };
+	git_merge_file_result res = { 0 };
+	int ret = 1;
+
+	(void)ctx;
+	for (size_t i = 0; i < 3; i++) {
+		git_merge_file_input_init(&in[i], GIT_MERGE_FILE_INPUT_VERSION);
+		in[i].ptr = from[i] && from[i]->buf ? from[i]->buf : "";
+		in[i].size = from[i] ? from[i]->len : 0;
+		in[i].path = "file";
+		/* git merges no file that looks binary. */
+		if (memchr(in[i].ptr, 0, in[i].size))
+			return 1;
+	}
+	if (git_merge_file(&res, base ? &in[0] : NULL, &in[1], &in[2], NULL) == 0 && res.automergeable) {
+		bytes_add(out, res.ptr, res.len);
+		ret = 0;
+	}
+	git_merge_file_result_free(&res);
+	return ret;
+}
+
+static int op_text(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b, struct oid *out, struct err *err)
+{
+	struct bytes in[3] = { { 0 } }, merged = { 0 };
+	const struct oid *from[3] = { base, a, b };
+	int ret = 0;
+
+	for (size_t i = 0; i < 3 && !ret; i++)
+		if (from[i])
+			ret = op_read(ctx, from[i], &in[i], err);
+	if (!ret)
+		ret = converge_text(NULL, base ? &in[0] : NULL, &in[1], &in[2], &merged);
+	if (!ret)
+		ret = op_write(ctx, merged.buf ? merged.buf : "", merged.len, out, err);
+	for (size_t i = 0; i < 3; i++)
+		bytes_release(&in[i]);
+	bytes_release(&merged);
+	return ret;
+}
+
+static int evaluate(struct converge_priv *p, struct expr *e, const struct store **out, struct err *err)
+{
+	struct merge_ops ops = { p, op_read, op_write, op_text };
+	const struct store *base = &p->empty, *a, *b;
+	int ret;
+
+	if (!e->a) {
+		*out = &p->stores[e->leaf];
+		return 0;
+	}
+	if ((e->base && (ret = evaluate(p, e->base, &base, err)) < 0) || (ret = evaluate(p, e->a, &a, err)) < 0 ||
+	    (ret = evaluate(p, e->b, &b, err)) < 0)
+		return ret;
+	e->result = mem_zalloc(sizeof(*e->result));
+	MEM_GROW(p->merged, p->nmerged, p->merged_cap);
+	p->merged[p->nmerged++] = e->result;
+	*out = e->result;
+	return merge_stores(e->result, base, a, b, &ops, p->opts, err);
+}
+
+static int load(struct converge_priv *p, const struct oid *head_tree, struct oid *bad, struct err *err)
+{
+	const struct oid **ids;
+	size_t n = p->commits.n, which = 0;
+	int ret = 0;
+
+	p->trees = mem_zalloc(n * sizeof(*p->trees));
+	p->stores = mem_zalloc(n * sizeof(*p->stores));
+	p->nstores = n;
+	ids = mem_zalloc(n * sizeof(*ids));
+	ids[0] = head_tree;
+	for (size_t i = 1; i < n && !ret; i++) {
+		ret = tree_of(p->r, &p->commits.v[i], &p->trees[i], err);
+		ids[i] = &p->trees[i];
+	}
+	if (!ret)
+		ret = tree_load(p->stores, ids, n, p->r, &p->set, &which, err);
+	if (ret == ERR_UNSAFE && bad && which)
+		*bad = p->commits.v[which];
+	free(ids);
+	return ret;
+}
+
+static struct converge_priv *start(struct converge *c, struct repo *r, struct objects_batch *batch, const struct merge_opts *opts)
+{
+	struct converge_priv *p = mem_zalloc(sizeof(*p));
+	static const struct oid none;
+
+	p->r = r;
+	p->batch = batch;
+	p->opts = opts;
+	oids_add(&p->commits, &none);
+	c->priv = p;
+	return p;
+}
+
+static int finish(struct converge *c, struct expr *e, const struct oid *head_tree, struct oid *bad, struct err *err)
+{
+	struct converge_priv *p = c->priv;
+	const struct store *target;
+	int ret = load(p, head_tree, bad, err);
+
+	if (!ret && !(ret = evaluate(p, e, &target, err))) {
+		c->head = &p->stores[0];
+		c->target = (struct store *)target;
+	}
+	return ret;
+}
+
+int converge_frontier(struct converge *c, struct repo *r, const struct oids *frontier, const struct oid *head_tree, struct objects_batch *batch,
+		      const struct merge_opts *opts, struct oid *bad, struct err *err)
+{
+	struct converge_priv *p = start(c, r, batch, opts);
+	struct expr *e;
+	int ret;
+
+	for (size_t i = 0; i < frontier->n; i++)
+		oids_add(&c->frontier, &frontier->v[i]);
+	if ((ret = fold(p, frontier, 0, &e, err)) < 0)
+		return ret;
+	return finish(c, e, head_tree, bad, err);
+}
+
+int converge_pair(struct converge *c, struct repo *r, const struct oids *bases, const struct oid *ours, const struct oid *theirs,
+		  const struct oid *head_tree, struct objects_batch *batch, const struct merge_opts *opts, struct err *err)
+{
+	struct converge_priv *p = start(c, r, batch, opts);
+	struct expr *base;
+	int ret;
+
+	if ((ret = fold(p, bases, 1, &base, err)) < 0)
+		return ret;
+	return finish(c, new_merge(p, base, new_leaf(p, ours), new_leaf(p, theirs)), head_tree, NULL, err);
+}
+
+void converge_release(struct converge *c)
+{
+	struct converge_priv *p = c->priv;
+
+	oids_release(&c->frontier);
+	if (p) {
+		while (p->nmerged) {
+			store_release(p->merged[--p->nmerged]);
+			free(p->merged[p->nmerged]);
+		}
+		for (size_t i = 0; i < p->nstores; i++)
+			store_release(&p->stores[i]);
+		if (p->set)
+			tree_release(p->set);
+		free(p->merged);
+		free(p->stores);
+		free(p->trees);
+		oids_release(&p->commits);
+		arena_release(&p->arena);
+		free(p);
+	}
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,127 @@
+/*
+ * reason.c -- picks from what git wrote on standard error the one line that tells a person what went wrong.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "reason.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Lines that say less than the one before them, or nothing. */
+static bool is_noise(const char *s, size_t len)
+{
+	static const char *const noise[] = {
+		"fatal: Could not read from remote repository", "fatal: the remote end hung up", "fatal: The remote end hung up", "Please make sure you have",
+		"and the repository exists", "hint: ", "To ", "error: failed to push some refs", "fatal: early EOF", "fatal: index-pack failed", "fatal: fetch-pack",
+		"warning: ", "Warning: Permanently added", "Auto packing", "From ", NULL,
+	};
+
+	for (const char *const *p = noise; *p; p++)
+		if (len >= strlen(*p) && memcmp(s, *p, strlen(*p)) == 0)
+			return true;
+	/* "Counting objects: 100% (5/5), done." */
+	for (size_t i = 0; i + 2 < len; i++)
+		if (isdigit((unsigned char)s[i]) && s[i + 1] == '%' && s[i + 2] == ' ')
+			return true;
+	return len == 0 || (len > 6 && memcmp(s + len - 6, ", done", 6) == 0) || (len > 7 && memcmp(s + len - 7, ", done.", 7) == 0);
+}
+
+static void trim(const char **s, size_t *len)
+{
+	while (*len && isspace((unsigned char)(*s)[*len - 1]))
+		--*len;
+	while (*len && isspace((unsigned char)**s)) {
+		++*s;
+		--*len;
+	}
+}
+
+static bool skip(const char **s, size_t *len, const char *prefix)
+{
+	size_t k = strlen(prefix);
+
+	if (*len < k || memcmp(*s, prefix, k) != 0)
+		return false;
+	*s += k;
+	*len -= k;
+	return true;
+}
+
+/* "ssh: connect to host mx2 port 22: Connection refused": the address is in our own message already. */
+static void strip_prefixes(const char **s, size_t *len)
+{
+	while (skip(s, len, "fatal: ") || skip(s, len, "error: ") || skip(s, len, "remote: ") || skip(s, len, "ssh: "))
+		trim(s, len);
+	if (skip(s, len, "connect to host ")) {
+		const char *last = memrchr(*s, ':', *len);
+
+		if (last) {
+			*len -= (size_t)(last + 1 - *s);
+			*s = last + 1;
+			trim(s, len);
+		}
+	}
+	if (*len && (*s)[*len - 1] == '.')
+		--*len;
+}
+
+/* Walks backwards over the lines, which end in '\n' or, progress, in '\r'. False at the beginning. */
+static bool prev_line(const struct bytes *b, size_t *end, const char **line, size_t *len)
+{
+	size_t beg = *end;
+
+	if (!beg)
+		return false;
+	while (beg && b->buf[beg - 1] != '\n' && b->buf[beg - 1] != '\r')
+		beg--;
+	*line = b->buf + beg;
+	*len = *end - beg;
+	trim(line, len);
+	*end = beg ? beg - 1 : 0;
+	return true;
+}
+
+static char *print(char *out, size_t size, const char *s, size_t len)
+{
+	size_t k = 0;
+
+	for (; k < len && k + 1 < size; k++)
+		out[k] = (unsigned char)s[k] < 0x20 || s[k] == 0x7f ? '?' : s[k];
+	out[k] = '\0';
+	return out;
+}
+
+char *reason_of(char *out, size_t size, const struct bytes *err)
+{
+	const char *s, *best = "";
+	size_t len, bestlen = 0;
+
+	for (size_t end = err->len; prev_line(err, &end, &s, &len);) {
+		bool noise = is_noise(s, len);
+
+		if (!noise || (len && !bestlen)) {
+			best = s;
+			bestlen = len;
+		}
+		if (!noise)
+			break;
+	}
+	strip_prefixes(&best, &bestlen);
+	return print(out, size, best, bestlen);
+}
+
+char *reason_remote(char *out, size_t size, const struct bytes *err)
+{
+	const char *s;
+	size_t len;
+
+	for (size_t end = err->len; prev_line(err, &end, &s, &len);) {
+		if (!skip(&s, &len, "remote: ") || is_noise(s, len) || (len > 13 && memcmp(s, "error: hook d", 13) == 0))
+			continue;
+		strip_prefixes(&s, &len);
+		return print(out, size, s, len);
+	}
+	return print(out, size, "", 0);
+}
