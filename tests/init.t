@@ -3,11 +3,13 @@
 # init.t -- git maildir init: an existing Maildir becomes a member, and is put right again.
 . ./tests/lib.sh
 
-# What init must not change when there is nothing to repair. (The member's lock is opened each time, the index may be refreshed.)
+# What init must not change when there is nothing to repair. (The member's lock is opened each time, the
+# index may be refreshed, and objects that are written again only get a new date.)
 member_state() {
 	files_of "$1"
-	find "$1.git" -type f ! -path '*/maildir/*' ! -name index -printf '%m %i %s %T@ %p\n' | sort
+	find "$1.git" -type f ! -path '*/maildir/*' ! -path '*/objects/*' ! -name index -printf '%m %i %s %T@ %p\n' | sort
 	cat "$1.git/config"
+	(cd "$1.git/objects" && find . -type f | sort)
 	git -C "$1" rev-parse HEAD
 	git -C "$1" for-each-ref
 	git -C "$1" ls-files -s | sha1sum
@@ -225,37 +227,37 @@ own_hooks_run() {
 	some_mail hooked
 	(cd hooked && git init -q)
 	for h in post-commit post-receive update; do
-		printf '#!/bin/sh\necho "%s $*" >>"%s/ran"\n[ ! -t 0 ] && cat >>"%s/ran"\nexit 0\n' $h "$TRASH" "$TRASH" >hooked/.git/hooks/$h
-		chmod +x hooked/.git/hooks/$h
+		printf '#!/bin/sh\necho "%s $*" >>"%s/ran"\n[ ! -t 0 ] && cat >>"%s/ran"\nexit 0\n' "$h" "$TRASH" "$TRASH" >hooked/.git/hooks/"$h"
+		chmod +x hooked/.git/hooks/"$h"
 	done
 	git maildir init --name=hooked hooked
 	git maildir init --name=hooked hooked
 	for h in post-commit post-receive update; do
-		grep -q "echo \"$h" hooked.git/hooks/$h.local
-		grep -q 'git maildir hook' hooked.git/hooks/$h
+		grep -q "echo \"$h" hooked.git/hooks/"$h.local"
+		grep -q 'git maildir hook' hooked.git/hooks/"$h"
 	done
 	mkmsg hooked new 1700000009.M1P1.host
 	git -C hooked add -A
 	git -C hooked commit -qm 'By hand'
 	grep -q '^post-commit' ran
-	git maildir clone --name=other "$TRASH/hooked.git" other
-	git -C hooked maildir peer add other "$TRASH/other.git"
-	mkmsg other new 1700000010.M1P1.host
-	git -C other maildir sync
-	new=$(git -C other rev-parse HEAD)
-	grep -q "^update refs/remotes/other/main 0*[ ]$new" ran
+	git maildir clone --name=remote "$TRASH/hooked.git" remote
+	git -C hooked maildir peer add remote "$TRASH/remote.git"
+	mkmsg remote new 1700000010.M1P1.host
+	git -C remote maildir sync
+	new=$(git -C remote rev-parse HEAD)
+	grep -q "^update refs/remotes/remote/main 0*[ ]$new" ran
 	grep -q '^post-receive' ran
-	grep -q "$new refs/remotes/other/main" ran
+	grep -q "$new refs/remotes/remote/main" ran
 	settle
-	same_mail hooked other
+	same_mail hooked remote
 	# A veto.
 	printf '#!/bin/sh\necho "not today" >&2\nexit 1\n' >hooked.git/hooks/update.local
-	mkmsg other new 1700000011.M1P1.host
-	status_is 1 git -C other maildir sync 2>err
+	mkmsg remote new 1700000011.M1P1.host
+	status_is 1 git -C remote maildir sync 2>err
 	cat err
 	grep -q hooked err
 	settle
-	[ "$(git -C hooked rev-parse other/main)" = "$new" ]
+	[ "$(git -C hooked rev-parse remote/main)" = "$new" ]
 	[ ! -e hooked/new/1700000011.M1P1.host ]
 	# Somebody else's hook may not be lost over a name that is taken.
 	printf '#!/bin/sh\n' >hooked.git/hooks/update
@@ -291,7 +293,8 @@ odd_names_are_left_alone() {
 	files_of odd | grep -v '^[df] ' | sort >odd.before
 	git maildir init --name=odd odd
 	[ "$(git -C odd rev-list --count HEAD)" = 1 ]
-	[ -z "$(git -C odd ls-files | grep -e link -e directory -e fifo -e hidden -e 170000002)" ]
+	git -C odd ls-files >files
+	not grep -e link -e directory -e fifo -e hidden -e 170000002 files
 	[ -L odd/cur/1700000020.link ] && [ -p odd/new/1700000021.fifo ] && [ -e odd/cur/.hidden ]
 	status_is 1 git -C odd maildir verify >out
 	grep -q 1700000020.link out
@@ -303,13 +306,13 @@ not_a_member() {
 	some_mail stock
 	(cd stock && git init -q)
 	for verb in record sync status verify push; do
-		status_is 3 git -C stock maildir $verb 2>err
+		status_is 3 git -C stock maildir "$verb" 2>err
 		grep -q 'is not a member yet' err
 		[ "$(wc -l <err)" = 1 ]
 	done
 	mkdir -p nothing
 	for verb in record sync status verify push; do
-		(cd nothing && GIT_CEILING_DIRECTORIES=$TRASH status_is 3 git maildir $verb) 2>err
+		(cd nothing && GIT_CEILING_DIRECTORIES=$TRASH status_is 3 git maildir "$verb") 2>err
 		[ "$(wc -l <err)" = 1 ]
 	done
 	status_is 2 git maildir no-such-verb

@@ -95,11 +95,14 @@ not() {
 }
 
 # settle: waits until nothing that the hooks started runs in a directory below $TRASH any more.
+busy() {
+	find /proc/[0-9]*/cwd -maxdepth 0 -lname "$TRASH/*" 2>/dev/null
+}
 settle() {
 	tries=0
-	while ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -qF -- "-> $TRASH/"; do
+	while [ -n "$(busy)" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 600 ] || { echo 'something runs for ever'; ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -F -- "-> $TRASH/"; return 1; }
+		[ $tries -lt 600 ] || { echo "runs for ever: $(busy)"; return 1; }
 		sleep 0.05
 	done
 }

@@ -21,36 +21,63 @@ static size_t key_length(const char *name, size_t len)
 }
 
 /*
- * Whether the file that the index knows as e is the one that is now called folder/name with this inode and stat (NULL: not asked yet). The same
- * key in the same folder with the same inode needs no more proof; elsewhere size and mtime must agree as well, because inodes are used again.
+ * Whether the file that the index knows as e is the one that is now called folder/name and has this stat. Size and mtime must agree as well,
+ * because inodes are used again: a message that was removed and one that was then put in its place may have the same.
  */
-static bool same_file(const struct index_entry *e, const struct compare_fresh *f, const struct stat *st)
+static bool same_file(const struct index_entry *e, const struct stat *st)
 {
 	struct path p;
 
-	if (e->st.ino != (uint32_t)f->entry->ino)
+	if (e->st.ino != (uint32_t)st->st_ino || e->st.size != (uint32_t)st->st_size || e->st.mtime_s != (uint32_t)st->st_mtime ||
+	    (e->st.mtime_ns && e->st.mtime_ns != (uint32_t)st->st_mtim.tv_nsec))
 		return false;
 	path_parse(&p, e->path, e->len);
-	if (p.class != PATH_MESSAGE)
-		return false;
-	if (!st)
-		return p.folderlen == strlen(f->folder) && !memcmp(e->path, f->folder, p.folderlen) &&
-		       key_length(p.name, p.namelen) == key_length(f->entry->name, f->entry->len) &&
-		       !memcmp(p.name, f->entry->name, key_length(p.name, p.namelen));
-	return e->st.size == (uint32_t)st->st_size && e->st.mtime_s == (uint32_t)st->st_mtime &&
-	       (!e->st.mtime_ns || e->st.mtime_ns == (uint32_t)st->st_mtim.tv_nsec);
+	return p.class == PATH_MESSAGE;
 }
 
-static const struct index_entry *find_same(const struct hash_table *by_ino, const struct compare *c, const struct index *ix,
-					   const struct compare_fresh *f, const struct stat *st)
+/* Whether it also kept its folder and key: then only flags changed, and its date is noted already. */
+static bool same_place(const struct index_entry *e, const struct compare_fresh *f)
 {
-	uint32_t ino = (uint32_t)f->entry->ino;
+	struct path p;
+
+	path_parse(&p, e->path, e->len);
+	return p.folderlen == strlen(f->folder) && !memcmp(e->path, f->folder, p.folderlen) &&
+	       key_length(p.name, p.namelen) == key_length(f->entry->name, f->entry->len) &&
+	       !memcmp(p.name, f->entry->name, key_length(p.name, p.namelen));
+}
+
+static const struct index_entry *find_same(const struct hash_table *by_ino, const struct compare *c, const struct index *ix, const struct stat *st)
+{
+	uint32_t ino = (uint32_t)st->st_ino;
 	size_t it = 0, g;
 
 	while (hash_next(by_ino, hash_bytes(&ino, sizeof(ino)), &it, &g))
-		if (same_file(&ix->v[c->gone[g]], f, st))
+		if (same_file(&ix->v[c->gone[g]], st))
 			return &ix->v[c->gone[g]];
 	return NULL;
+}
+
+/*
+ * The gone message that a vanished one may have been, as an index into c->gone: it was moved here, and has been renamed again already. By its inode, or, if
+ * it was moved by copying, by its key.
+ */
+static size_t find_vanished(const struct hash_table *by_ino, const struct compare *c, const struct index *ix, const struct compare_fresh *f)
+{
+	uint32_t ino = (uint32_t)f->entry->ino;
+	size_t it = 0, g, len = key_length(f->entry->name, f->entry->len);
+
+	while (hash_next(by_ino, hash_bytes(&ino, sizeof(ino)), &it, &g))
+		if (ix->v[c->gone[g]].st.ino == ino)
+			return g;
+	for (g = 0; g < c->ngone; g++) {
+		const struct index_entry *e = &ix->v[c->gone[g]];
+		struct path p;
+
+		path_parse(&p, e->path, e->len);
+		if (p.class == PATH_MESSAGE && key_length(p.name, p.namelen) == len && !memcmp(p.name, f->entry->name, len))
+			return g;
+	}
+	return COMPARE_NONE;
 }
 
 int fresh_read_file(struct fresh *out, const struct disk *d, const char *path, struct objects_batch *batch, struct bytes *content,
@@ -94,17 +121,27 @@ int fresh_read(struct fresh *out, const struct compare *c, const struct index *i
 	memset(out, 0, c->nfresh * sizeof(*out));
 	for (size_t i = 0; i < c->nfresh && !ret; i++) {
 		const struct compare_fresh *f = &c->fresh[i];
-		const struct index_entry *e = find_same(&by_ino, c, ix, f, NULL);
+		const struct index_entry *e = NULL;
 		const char *path = compare_path(&a, f->folder, f->sub, f->entry->name);
 		struct stat st;
+		size_t g;
 
+		if (fstatat(d->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			e = find_same(&by_ino, c, ix, &st);
 		if (e) {
-			out[i] = (struct fresh){ .there = true, .renamed = true, .oid = e->oid, .st = e->st };
-		} else if (fstatat(d->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && (e = find_same(&by_ino, c, ix, f, &st))) {
-			out[i] = (struct fresh){ .there = true, .oid = e->oid, .st = e->st, .mtime = st.st_mtime };
+			out[i] = (struct fresh){ .there = true, .renamed = same_place(e, f), .oid = e->oid, .st = e->st, .mtime = st.st_mtime };
 		} else {
 			bytes_clear(&content);
 			ret = fresh_read_file(&out[i], d, path, batch, &content, err);
+		}
+		out[i].maybe = COMPARE_NONE;
+		if (!ret && !out[i].there && (g = find_vanished(&by_ino, c, ix, f)) != COMPARE_NONE) {
+			e = &ix->v[c->gone[g]];
+			/* Renamed twice since: what it was called in between is a state that it was in. */
+			if (e->st.ino == (uint32_t)f->entry->ino && same_place(e, f))
+				out[i] = (struct fresh){ .there = true, .renamed = true, .oid = e->oid, .st = e->st, .maybe = COMPARE_NONE };
+			else
+				out[i].maybe = g;
 		}
 		arena_release(&a);
 		if (opts->progress && (i % 256 == 255 || i + 1 == c->nfresh))

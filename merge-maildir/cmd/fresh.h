@@ -14,10 +14,11 @@
 /* A message or file found on disk, read. */
 struct fresh {
 	bool there; /* false: it vanished before it could be read; the next record sees what became of it */
+	size_t maybe; /* if not there: the one of compare.gone that it may have been, and which is not gone for certain then; else COMPARE_NONE */
 	bool renamed; /* the same file under the same key in the same folder: its date cannot have changed */
 	struct oid oid;
 	struct index_stat st;
-	int64_t mtime; /* seconds; not set when renamed */
+	int64_t mtime; /* seconds */
 };
 
 /*

@@ -5,10 +5,12 @@
  */
 #include "record.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../core/change.h"
@@ -19,7 +21,6 @@
 #include "../repo/objects.h"
 #include "../repo/tree.h"
 #include "dates.h"
-#include "edits.h"
 #include "exit.h"
 #include "fresh.h"
 #include "progress.h"
@@ -37,7 +38,6 @@ struct work {
 	struct fresh *fresh;
 	struct store from, to; /* what differs: before and now */
 	struct changes changes;
-	struct edits edits;
 	struct dates dates;
 	bool unread; /* something vanished before it was read */
 };
@@ -46,14 +46,21 @@ struct work {
 static void fill_from(struct work *w)
 {
 	const struct compare *c = &w->res->compare;
+	bool *maybe = mem_zalloc(c->ngone + 1);
 
+	for (size_t i = 0; i < c->nfresh; i++)
+		if (!w->fresh[i].there && w->fresh[i].maybe != COMPARE_NONE)
+			maybe[w->fresh[i].maybe] = true;
 	for (size_t g = 0; g < c->ngone; g++) {
 		const struct index_entry *e = &w->res->index.v[c->gone[g]];
 
+		if (maybe[g])
+			continue;
 		if ((e->mode & 0170000) == 0100000)
 			store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
-		edits_remove(&w->edits, e->path, e->len);
+		edits_remove(&w->res->edits, e->path, e->len);
 	}
+	free(maybe);
 }
 
 static void fill_to(struct work *w)
@@ -63,13 +70,13 @@ static void fill_to(struct work *w)
 	for (size_t i = 0; i < c->nfresh; i++) {
 		const struct compare_fresh *f = &c->fresh[i];
 		const struct fresh *x = &w->fresh[i];
-		const char *path = compare_path(&w->edits.arena, f->folder, f->sub, f->entry->name);
+		const char *path = compare_path(&w->res->edits.arena, f->folder, f->sub, f->entry->name);
 
 		if (!x->there) {
 			w->unread = true;
 			continue;
 		}
-		edits_put(&w->edits, path, strlen(path), &x->oid, 0100644, &x->st);
+		edits_put(&w->res->edits, path, strlen(path), &x->oid, 0100644, &x->st);
 		if (f->was != COMPARE_NONE) {
 			const struct index_entry *e = &w->res->index.v[f->was];
 
@@ -104,13 +111,13 @@ static int fill_files(struct work *w, struct err *err)
 		}
 		if (e && oid_eq(&e->oid, &x.oid) && e->mode == f->mode) {
 			if (!same_stat)
-				edits_put(&w->edits, f->path, strlen(f->path), &x.oid, f->mode, &x.st);
+				edits_put(&w->res->edits, f->path, strlen(f->path), &x.oid, f->mode, &x.st);
 			continue;
 		}
 		if (e)
 			store_add_file(&w->from, e->path, &e->oid, e->mode, f->class);
 		store_add_file(&w->to, f->path, &x.oid, f->mode, f->class);
-		edits_put(&w->edits, f->path, strlen(f->path), &x.oid, f->mode, &x.st);
+		edits_put(&w->res->edits, f->path, strlen(f->path), &x.oid, f->mode, &x.st);
 	}
 	return 0;
 }
@@ -164,9 +171,9 @@ static void hold_deletions(struct work *w)
 		struct change *c = &w->changes.v[i];
 
 		if (c->kind == CHANGE_DELETE) {
-			paths[n] = compare_path(&w->edits.arena, c->folder, c->from->sub, c->from->name);
+			paths[n] = compare_path(&w->res->edits.arena, c->folder, c->from->sub, c->from->name);
 		} else if (c->kind == CHANGE_FOLDER_GONE || (c->kind == CHANGE_FILE_GONE && c->ffrom->class == PATH_MARKER)) {
-			paths[n] = arena_printf(&w->edits.arena, "%s%s%s", c->folder, *c->folder ? "/" : "", PATH_MARKER_NAME);
+			paths[n] = arena_printf(&w->res->edits.arena, "%s%s%s", c->folder, *c->folder ? "/" : "", PATH_MARKER_NAME);
 		} else {
 			w->changes.v[keep++] = *c;
 			continue;
@@ -176,17 +183,17 @@ static void hold_deletions(struct work *w)
 	}
 	w->changes.n = keep;
 	keep = 0;
-	for (size_t i = 0; i < w->edits.n; i++) {
-		const struct index_edit *e = &w->edits.v[i];
+	for (size_t i = 0; i < w->res->edits.n; i++) {
+		const struct index_edit *e = &w->res->edits.v[i];
 		size_t it = 0, at;
 		bool hold = false;
 
 		while (e->remove && hash_next(&held, hash_bytes(e->path, e->len), &it, &at))
 			hold |= !strcmp(paths[at], e->path);
 		if (!hold)
-			w->edits.v[keep++] = *e;
+			w->res->edits.v[keep++] = *e;
 	}
-	w->edits.n = keep;
+	w->res->edits.n = keep;
 	hash_release(&held);
 	free(paths);
 }
@@ -218,19 +225,51 @@ static int note_dates(struct work *w, struct err *err)
 	return ret;
 }
 
-/* With --full a message whose mtime changed but not its content: only its date line changes. */
-static int note_touched(struct work *w, struct err *err)
+static int by_name(const void *a, const void *b)
 {
-	const struct compare *c = &w->res->compare;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int note_folder(struct work *w, const struct scan_folder *f, struct err *err)
+{
+	const char **names = mem_alloc((f->sub[NAME_NEW].n + f->sub[NAME_CUR].n + 1) * sizeof(*names));
 	int ret = 0;
 
-	for (size_t i = 0; i < c->nfresh && !ret; i++) {
-		const struct compare_fresh *f = &c->fresh[i];
-		const char *colon = memchr(f->entry->name, ':', f->entry->len);
+	for (unsigned sub = NAME_NEW; sub <= NAME_CUR && !ret; sub++) {
+		const struct scan_dir *dir = &f->sub[sub];
 
-		if (f->was != COMPARE_NONE && w->fresh[i].there)
-			ret = dates_set(&w->dates, &w->m->disk, f->folder, f->entry->name,
-					colon ? (size_t)(colon - f->entry->name) : f->entry->len, w->fresh[i].mtime, err);
+		for (size_t k = 0; k < dir->n; k++)
+			names[k] = dir->v[k].name;
+		/* A marker is sorted: what comes in its order is only appended. */
+		qsort(names, dir->n, sizeof(*names), by_name);
+		for (size_t k = 0; k < dir->n && !ret; k++) {
+			struct arena a = { 0 };
+			struct stat st;
+
+			if (fstatat(w->m->disk.root, compare_path(&a, f->path, sub, names[k]), &st, AT_SYMLINK_NOFOLLOW) == 0)
+				ret = dates_set(&w->dates, &w->m->disk, f->path, names[k], strcspn(names[k], ":"), st.st_mtime, err);
+			arena_release(&a);
+		}
+	}
+	free(names);
+	return ret;
+}
+
+/*
+ * Nothing is known of the dates of messages that were recorded before their folder had a marker, because somebody committed
+ * them by hand; and with --full what is known is not relied on.
+ */
+static int note_unknown(struct work *w, struct err *err)
+{
+	const struct scan *s = &w->res->compare.scan;
+	int ret = 0;
+
+	for (size_t i = 0; i < w->dates.n && !ret; i++) {
+		const struct dates_folder *x = &w->dates.v[i];
+		bool unknown = x->missing && w->res->head_known && index_find(&w->res->index, x->path, strlen(x->path)) < 0;
+
+		if (unknown || w->opts->full)
+			ret = note_folder(w, &s->folders[i], err);
 	}
 	return ret;
 }
@@ -324,11 +363,11 @@ static int carry_out(struct work *w, struct err *err)
 	struct oid before = res->tree;
 	int ret;
 
-	if ((ret = note_dates(w, err)) < 0 || (w->opts->full && (ret = note_touched(w, err)) < 0) ||
-	    (ret = dates_write(&w->dates, &w->m->disk, w->batch, &w->edits, err)) < 0)
+	if ((ret = note_dates(w, err)) < 0 || (ret = note_unknown(w, err)) < 0 ||
+	    (ret = dates_write(&w->dates, &w->m->disk, w->batch, &w->res->edits, err)) < 0)
 		return ret;
-	unique_edits(&w->edits);
-	index_edit(&res->index, w->edits.v, w->edits.n);
+	unique_edits(&w->res->edits);
+	index_edit(&res->index, w->res->edits.v, w->res->edits.n);
 	if ((ret = index_write_tree(&res->index, w->batch, &res->tree, err)) < 0)
 		return ret;
 	res->changed = !res->head_known || !oid_eq(&before, &res->tree);
@@ -355,6 +394,9 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 	int ret;
 
 	memset(res, 0, sizeof(*res));
+	/* What a killed run left: first, because mail may be in it that is to be seen. */
+	if (!opts->dry_run && (ret = repair_tmp(&m->disk, false, NULL, err)) < 0)
+		return ret;
 	ret = repo_head(&m->repo, &res->head, err);
 	if (ret < 0 && ret != ERR_NOTFOUND)
 		return ret;
@@ -387,7 +429,6 @@ out:
 	changes_release(&w.changes);
 	store_release(&w.from);
 	store_release(&w.to);
-	edits_release(&w.edits);
 	dates_release(&w.dates);
 	stamps_release(&stamps);
 	return ret;
@@ -397,6 +438,7 @@ void record_release(struct record_result *res)
 {
 	compare_release(&res->compare);
 	index_release(&res->index);
+	edits_release(&res->edits);
 	bytes_release(&res->summary);
 }
 

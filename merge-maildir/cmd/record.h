@@ -8,6 +8,7 @@
 
 #include "../repo/index.h"
 #include "compare.h"
+#include "edits.h"
 #include "member.h"
 
 struct record_opts {
@@ -25,6 +26,7 @@ struct record_result {
 	struct oid head, tree; /* HEAD and its tree after it */
 	struct bytes summary;  /* the commit message, when changed */
 	struct index index;    /* the state of HEAD after it; with dry_run before it */
+	struct edits edits;    /* what was done to the index, which borrows the paths */
 	struct compare compare; /* what was on disk */
 	size_t messages;	/* recorded in HEAD before */
 	size_t held;		/* deletions held back because they are too many */

@@ -294,6 +294,21 @@ const char *setup_hooks_missing(struct repo *r)
 	return h->name;
 }
 
+/* A repository, perhaps one with directories called cur/, is no Maildir; nor is anything in one. */
+static int check_outside(const char *maildir, struct err *err)
+{
+	const char *argv[] = { "git", "-C", maildir, "rev-parse", "--is-inside-git-dir", NULL };
+	struct bytes out = { 0 };
+	struct err none;
+	int ret = 0;
+
+	/* Where there is no repository at all git fails, which is as good. */
+	if (run_git(NULL, argv, &out, &none) == 0 && out.len >= 4 && !memcmp(out.buf, "true", 4))
+		ret = err_set(err, ERR_FAIL, "'%s' is a git repository or inside of one, not a Maildir", maildir);
+	bytes_release(&out);
+	return ret;
+}
+
 int setup_member(const struct setup *s, struct err *err)
 {
 	struct repo r = { .lockfd = -1 };
@@ -301,6 +316,8 @@ int setup_member(const struct setup *s, struct err *err)
 	struct stat st;
 	int ret;
 
+	if ((ret = check_outside(s->maildir, err)) < 0)
+		return ret;
 	bytes_addf(&link, "%s/.git", s->maildir);
 	if (s->gitdir)
 		bytes_addf(&gitdir, "%s", s->gitdir);

@@ -16,6 +16,7 @@
 
 #include "../core/hash.h"
 #include "../core/summary.h"
+#include "../disk/repair.h"
 #include "../repo/converge.h"
 #include "exit.h"
 #include "push.h"
@@ -220,7 +221,7 @@ int sync_adopt(struct member *m, struct err *err)
 
 	if (ret < 0)
 		return ret;
-	if ((ret = known_heads(m, &rec, &refused, &heads, err)) == 0 && !heads.n)
+	if ((ret = repair_tmp(&m->disk, false, NULL, err)) == 0 && (ret = known_heads(m, &rec, &refused, &heads, err)) == 0 && !heads.n)
 		ret = err_set(err, ERR_NOTFOUND, "there is nothing recorded there yet");
 	if (!ret && (ret = history_frontier(&m->repo, &heads, &frontier, err)) == 0 &&
 	    (ret = index_load(&rec.index, &m->repo, NULL, err)) == 0)
@@ -339,7 +340,7 @@ int sync_main(int argc, char **argv)
 		return status;
 	}
 	/* What others have is fetched before the lock is taken: two members that fetch from each other must not wait for each other. */
-	if (!local && !dry_run && (ret = fetch(&m, argv + optind, (size_t)(argc - optind), &trouble, &err)) < 0)
+	if (!local && (ret = fetch(&m, argv + optind, (size_t)(argc - optind), &trouble, &err)) < 0)
 		status = exit_error(&err);
 	if (status == EXIT_DONE && (ret = sync_local(&m, dry_run, false, &out, &err)) < 0)
 		status = exit_error(&err);

@@ -95,35 +95,44 @@ static struct msg join(struct arena *arena, const struct msg *like, struct slice
 	return with_name(like, name, key.len + info.len, key.len);
 }
 
+/* One of the names, in the directory of like. */
+static struct msg verbatim(const struct msg *like, const struct msg *name)
+{
+	return with_name(like, name->name, name->len, name->keylen);
+}
+
 /* Both sides changed name or directory, and not to the same. */
-static struct msg rebuild(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b)
+static struct msg rebuild(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b, const struct msg *keyof)
 {
 	struct slice key = base ? three_way(key_of(base), key_of(a), key_of(b)) : smaller(key_of(a), key_of(b));
 	char buf[NAME_LONGEST + 1];
 	struct slice info = merge_info(buf, base, a, b), name_a = { a->name, a->len }, name_b = { b->name, b->len };
 	const struct msg *like = a->sub == NAME_CUR ? a : b;
 
-	if (key.len + info.len > NAME_LONGEST)
-		return cmp(name_a, name_b) <= 0 ? with_name(like, a->name, a->len, a->keylen)
-						: with_name(like, b->name, b->len, b->keylen);
-	return join(arena, like, key, info);
+	if (keyof)
+		key = key_of(keyof);
+	if (key.len + info.len <= NAME_LONGEST)
+		return join(arena, like, key, info);
+	if (keyof)
+		return verbatim(like, keyof);
+	return verbatim(like, cmp(name_a, name_b) <= 0 ? a : b);
 }
 
 struct msg label_merge(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b, const struct msg *keyof)
 {
-	struct msg m;
+	const struct msg *m;
 
 	if (match_same_path(a, b) || (base && match_same_path(b, base)))
-		m = *a;
+		m = a;
 	else if (base && match_same_path(a, base))
-		m = *b;
+		m = b;
 	else
-		m = rebuild(arena, base, a, b);
-	if (!keyof || match_same_key(&m, keyof))
-		return m;
-	if (keyof->keylen + info_of(&m).len > NAME_LONGEST)
-		return with_name(&m, keyof->name, keyof->len, keyof->keylen);
-	return join(arena, &m, key_of(keyof), info_of(&m));
+		return rebuild(arena, base, a, b, keyof);
+	if (!keyof || match_same_key(m, keyof))
+		return *m;
+	if (keyof->keylen + info_of(m).len > NAME_LONGEST)
+		return verbatim(m, keyof);
+	return join(arena, m, key_of(keyof), info_of(m));
 }
 
 struct msg label_rekey(struct arena *arena, const struct msg *m, const char *key, size_t keylen)

@@ -16,7 +16,7 @@
  * then. If only one side changed name or directory, that is the result, to the byte. If both did, it is in cur/ if either is;
  * the key is the one that changed, of two changed ones the smaller; each flag three-way; what follows the flags likewise, of two changed ones
  * the smaller. Of infos that are not flags ("2,...") nothing is mixed: the smaller. A name that would be too long: the smaller of the two.
- * If keyof is not NULL, the key is that one's whatever the others say. Symmetric in a and b. The id in the
+ * If keyof (a or b) is not NULL, the key is that one's whatever the others say, and its name is taken if the merged one would be too long. Symmetric in a and b. The id in the
  * result means nothing. New names are in the arena.
  */
 struct msg label_merge(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b, const struct msg *keyof);

@@ -177,11 +177,31 @@ static size_t probe_y(const struct lists *l, unsigned by, struct probe *v)
 	return n;
 }
 
+/* Keeps those of v that have a hash in common with the others, and a few more. In most passes over a large list that is hardly any. */
+static size_t keep_common(struct probe *v, size_t n, const struct probe *others, size_t nothers)
+{
+	size_t size = 64, i, left = 0;
+	uint64_t *bits;
+
+	while (size < 16 * nothers)
+		size *= 2;
+	bits = mem_zalloc(size / 8);
+	for (i = 0; i < nothers; i++)
+		bits[(others[i].hash & (size - 1)) / 64] |= (uint64_t)1 << (others[i].hash & 63);
+	for (i = 0; i < n; i++)
+		if (bits[(v[i].hash & (size - 1)) / 64] >> (v[i].hash & 63) & 1)
+			v[left++] = v[i];
+	free(bits);
+	return left;
+}
+
 /* Sorts rather than hashes: names come from other machines, and no choice of names makes this quadratic. */
 static size_t pass(struct lists *l, unsigned by, struct probe *px, struct probe *py)
 {
 	size_t nx = probe_x(l, by, px), ny = probe_y(l, by, py), i = 0, j = 0, pairs = 0;
 
+	nx = keep_common(px, nx, py, ny);
+	ny = keep_common(py, ny, px, nx);
 	if (!nx || !ny)
 		return 0;
 	qsort(px, nx, sizeof(*px), cmp_probe_in_order);

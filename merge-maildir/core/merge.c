@@ -73,6 +73,14 @@ static int cmp_name(const struct msg *a, const struct msg *b)
 	return d ? d : (int)a->len - (int)b->len;
 }
 
+static void reserve(struct msgs *l, size_t n)
+{
+	if (n <= l->cap)
+		return;
+	l->v = mem_realloc(l->v, n * sizeof(*l->v));
+	l->cap = n;
+}
+
 static void pass(struct msgs *unchanged, const struct msg *m)
 {
 	MEM_GROW(unchanged->v, unchanged->n, unchanged->cap);
@@ -127,13 +135,17 @@ static void join_sub(struct merge *m, uint32_t folder, enum name_sub sub)
 {
 	struct msgs *unchanged = &m->out->folders[folder].sub[sub];
 	const struct msg *p[SIDES], *end[SIDES], *at[SIDES], *first;
+	size_t shortest = SIZE_MAX;
 
 	for (int s = 0; s < SIDES; s++) {
 		const struct folder *f = m->trios.v[folder].mail[s];
 
 		p[s] = f ? f->sub[sub].v : NULL;
 		end[s] = f && f->sub[sub].n ? p[s] + f->sub[sub].n : p[s];
+		if ((size_t)(end[s] - p[s]) < shortest)
+			shortest = (size_t)(end[s] - p[s]);
 	}
+	reserve(unchanged, shortest);
 	for (;;) {
 		while (p[0] < end[0] && p[1] < end[1] && p[2] < end[2] && equal(p[0], p[1]) && equal(p[0], p[2])) {
 			pass(unchanged, p[0]);
@@ -193,9 +205,9 @@ static bool same_files(const struct store *a, const struct store *b)
 	return true;
 }
 
-static void join(struct merge *m)
+static void join(struct merge *m, const struct merge_ops *ops)
 {
-	trio_list(&m->trios, m->in, m->trios.ops);
+	trio_list(&m->trios, m->in, ops);
 	for (size_t f = 0; f < m->trios.n; f++)
 		store_folder(m->out, m->trios.v[f].path, strlen(m->trios.v[f].path));
 	for (size_t f = 0; f < m->trios.n; f++)
@@ -247,10 +259,7 @@ static void put(struct msgs *l, const struct result *v, size_t n)
 {
 	size_t old = l->n, at = old + n;
 
-	if (at > l->cap) {
-		l->v = mem_realloc(l->v, at * sizeof(*l->v));
-		l->cap = at;
-	}
+	reserve(l, at);
 	l->n = at;
 	while (n) {
 		if (old && cmp_name(&l->v[old - 1], &v[n - 1].msg) > 0)
@@ -290,29 +299,32 @@ static void drop_empty_folders(struct store *s)
 	s->last_folder = 0;
 }
 
-static void merge_release(struct merge *m)
+/* What is not needed once there are results: with millions of differences it is as large as a side. */
+static void drop_origins(struct merge *m)
 {
-	trio_release(&m->trios);
 	free(m->origins.v);
 	free(m->came[SIDE_A].v);
 	free(m->came[SIDE_B].v);
+	memset(&m->origins, 0, sizeof(m->origins));
+	memset(&m->came, 0, sizeof(m->came));
 }
 
 int merge_stores(struct store *out, const struct store *base, const struct store *a, const struct store *b,
 		 const struct merge_ops *ops, const struct merge_opts *opts, struct err *err)
 {
-	struct merge m = { .in = { base, a, b }, .out = out, .trios = { .ops = ops }, .no_base = !store_msg_count(base) };
+	struct merge m = { .in = { base, a, b }, .out = out, .no_base = !store_msg_count(base) };
 	struct combine c = { .trios = &m.trios, .opts = opts, .arena = &out->arena };
 	const struct store *whole = NULL;
 	int r;
 
-	join(&m);
+	join(&m, ops);
 	if (winner(&m) != SIDE_BASE)
 		whole = m.in[winner(&m)];
 	c.no_dates = whole != NULL;
 	r = match(&m, whole != NULL, err);
 	if (!r)
 		r = combine_run(&c, &m.origins, err);
+	drop_origins(&m);
 	if (!r)
 		r = clash_resolve(&c, out, err);
 	if (!r) {
@@ -325,7 +337,7 @@ int merge_stores(struct store *out, const struct store *base, const struct store
 	for (size_t i = 0; whole && i < whole->nfiles; i++)
 		store_add_file(out, whole->files[i].path, &whole->files[i].oid, whole->files[i].mode, whole->files[i].class);
 	combine_release(&c);
-	merge_release(&m);
+	trio_release(&m.trios);
 	return r;
 }
 

@@ -141,12 +141,10 @@ static bool same(const struct marker *a, const struct marker *b)
 
 static void add(struct work *w, uint32_t f, const struct version v[SIDES], const struct oid *oid)
 {
-	const char *path = w->out->folders[f].path;
-	struct file file = { .oid = *oid, .class = PATH_MARKER };
+	const char *folder = w->out->folders[f].path;
+	const char *path = arena_printf(&w->out->arena, "%s%s%s", folder, *folder ? "/" : "", PATH_MARKER_NAME);
 
-	file.mode = merge_files_mode(v[SIDE_BASE].file, v[SIDE_A].file, v[SIDE_B].file);
-	file.path = arena_printf(&w->out->arena, "%s%s%s", path, *path ? "/" : "", PATH_MARKER_NAME);
-	store_add_file(w->out, file.path, &file.oid, file.mode, file.class);
+	store_add_file(w->out, path, oid, merge_files_mode(v[SIDE_BASE].file, v[SIDE_A].file, v[SIDE_B].file), PATH_MARKER);
 }
 
 /* The content out of three, if no date is to be changed and no two of them are to be mixed. */

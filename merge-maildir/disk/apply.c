@@ -180,7 +180,7 @@ static size_t run_length(const struct plan *p, size_t i)
 int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts,
 	       struct apply_result *res, struct err *err)
 {
-	struct apply_result none;
+	struct apply_result none = { 0 };
 	struct apply a = { .d = d, .ops = ops, .res = res ? res : &none, .total = p->n };
 	size_t i, n;
 	int rc;

@@ -12,7 +12,7 @@
 #include "../core/name.h"
 #include "apply_step.h"
 
-#define ADD_BATCH 256
+#define ADD_BATCH 1024
 /* From here on one syncfs(2) is cheaper than an fsync(2) for each file. */
 #define ADD_SYNC_ALL 16
 

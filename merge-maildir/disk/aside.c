@@ -19,17 +19,10 @@
 #include "listing.h"
 #include "lock.h"
 #include "repair.h"
+#include "residue.h"
 
 #define GONE ".gone"
 #define ORIGIN ".lock" /* what file_write_tmp()'s names end in */
-
-/* What was found in a folder. */
-enum {
-	HAS_PARTS = 1,	 /* cur/, new/, tmp/ or a marker: it is a folder */
-	HAS_MESSAGE = 2, /* or something in cur/ or new/ that might be one */
-	HAS_FILE = 4,	 /* a file that is replicated */
-	HAS_CHILD = 8	 /* a directory with another folder or with files in it */
-};
 
 static int sync_dir(int fd)
 {
@@ -81,118 +74,6 @@ static int open_tmp(const struct disk *d, int *fd, struct err *err)
 	return rc ? rc : *fd < 0 ? err_errno(err, "cannot open directory 'tmp'") : 0;
 }
 
-static bool is_part(const char *name)
-{
-	return !strcmp(name, "cur") || !strcmp(name, "new") || !strcmp(name, "tmp");
-}
-
-/*
- * Whether what lies in a cur/ or new/ under this name is certainly no mail. A name with control bytes is not replicated, but it is
- * mail all the same, and this is its only copy.
- */
-static bool is_harmless(const char *name, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return false;
-	return name[0] == '.' || (name[0] != ':' && !name_is_message(name, len));
-}
-
-/* --- looking */
-
-static int inspect_part(int fd, const char *part, unsigned *has)
-{
-	struct listing l = { 0 };
-	struct listing_entry e;
-	int rc, sub = open_at(fd, part);
-
-	if (sub < 0)
-		return errno == ENOENT ? 0 : -1;
-	l.fd = sub;
-	while ((rc = listing_next(&l, &e)) > 0)
-		if (e.type == DT_DIR || !is_harmless(e.name, e.len))
-			*has |= HAS_MESSAGE;
-	listing_release(&l);
-	close(sub);
-	return rc;
-}
-
-static int inspect(int fd, const char *path, unsigned *has);
-
-/* A directory in a folder that is not one of its parts. */
-static int inspect_child(int fd, const char *path, const struct listing_entry *e, unsigned *has)
-{
-	char sub_path[PATH_MAX];
-	unsigned sub_has = 0;
-	int sub, rc;
-
-	/* What nobody would look into, like another repository, is nobody's to remove. */
-	if (path_skip_dir(e->name, e->len) ||
-	    snprintf(sub_path, sizeof(sub_path), "%s/%s", path, e->name) >= (int)sizeof(sub_path)) {
-		*has |= HAS_CHILD;
-		return 0;
-	}
-	sub = open_at(fd, e->name);
-	if (sub < 0)
-		return errno == ENOENT ? 0 : -1;
-	rc = inspect(sub, sub_path, &sub_has);
-	close(sub);
-	if (sub_has)
-		*has |= HAS_CHILD;
-	return rc;
-}
-
-static void inspect_file(const char *path, const struct listing_entry *e, unsigned *has)
-{
-	char file[PATH_MAX];
-	struct path p;
-	int len = snprintf(file, sizeof(file), "%s/%s", path, e->name);
-
-	if (len >= (int)sizeof(file) || path_unsafe(file, (size_t)len)) {
-		*has |= HAS_FILE;
-		return;
-	}
-	path_parse(&p, file, (size_t)len);
-	if (p.class == PATH_MARKER)
-		*has |= HAS_PARTS;
-	else if (p.class != PATH_IGNORED && !path_is_local(p.class))
-		*has |= HAS_FILE;
-}
-
-/* What is in the directory open at fd, which is, or was, the store's path. */
-static int inspect(int fd, const char *path, unsigned *has)
-{
-	struct listing l = { 0 };
-	struct listing_entry e;
-	int rc, own = open_at(fd, ".");
-
-	if (own < 0)
-		return -1;
-	l.fd = own;
-	while ((rc = listing_next(&l, &e)) > 0) {
-		int failed = 0;
-
-		if (e.type == DT_DIR && is_part(e.name)) {
-			*has |= HAS_PARTS;
-			if (strcmp(e.name, "tmp"))
-				failed = inspect_part(fd, e.name, has);
-		} else if (e.type == DT_DIR) {
-			failed = inspect_child(fd, path, &e, has);
-		} else {
-			inspect_file(path, &e, has);
-		}
-		if (failed) {
-			rc = -1;
-			break;
-		}
-	}
-	listing_release(&l);
-	close(own);
-	return rc;
-}
-
 /* --- removing */
 
 /*
@@ -209,7 +90,7 @@ static int strip_part(int fd, const char *part)
 		return errno == ENOENT ? 0 : -1;
 	l.fd = sub;
 	while ((rc = listing_next(&l, &e)) > 0)
-		if (e.type != DT_DIR && is_harmless(e.name, e.len))
+		if (e.type != DT_DIR && residue_is_harmless(e.name, e.len))
 			unlinkat(sub, e.name, 0);
 	listing_release(&l);
 	close(sub);
@@ -272,8 +153,8 @@ static int remove_own_files(int fd, const char *path)
 
 		if (e.type == DT_DIR || !strcmp(e.name, LOCK_NAME))
 			continue;
-		inspect_file(path, &e, &has);
-		if (!(has & HAS_FILE) && unlinkat(fd, e.name, 0) && errno != ENOENT) {
+		residue_of_file(path, e.name, &has);
+		if (!(has & RESIDUE_FILE) && unlinkat(fd, e.name, 0) && errno != ENOENT) {
 			rc = -1;
 			break;
 		}
@@ -327,9 +208,9 @@ static bool is_worth_moving(const char *path, const struct listing_entry *e)
 	unsigned has = 0;
 
 	if (e->type == DT_DIR)
-		return !is_part(e->name);
-	inspect_file(path, e, &has);
-	return has & HAS_FILE;
+		return !residue_is_part(e->name);
+	residue_of_file(path, e->name, &has);
+	return has & RESIDUE_FILE;
 }
 
 /*
@@ -346,7 +227,7 @@ static int pour(int from, int to, const char *path)
 		return -1;
 	l.fd = own;
 	while ((rc = listing_next(&l, &e)) > 0) {
-		if (path ? !is_worth_moving(path, &e) : is_harmless(e.name, e.len))
+		if (path ? !is_worth_moving(path, &e) : residue_is_harmless(e.name, e.len))
 			continue;
 		if (file_rename_new(from, e.name, to, e.name) && errno != ENOENT)
 			left = 1;
@@ -429,8 +310,8 @@ static int settle(const struct disk *d, int tmpfd, const char *gone, const char 
 
 	if (fd < 0)
 		return failed(path, err);
-	rc = inspect(fd, path, &has);
-	if (!rc && !(has & ~HAS_PARTS))
+	rc = residue_find(fd, path, &has);
+	if (!rc && !(has & ~RESIDUE_PARTS))
 		rc = strip(d, fd);
 	else
 		rc = rc ? rc : 1;
@@ -510,16 +391,16 @@ int aside_remove_folder(struct disk *d, const char *path, struct err *err)
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? ASIDE_ABSENT : failed(path, err);
-	if (inspect(fd, path, &has)) {
+	if (residue_find(fd, path, &has)) {
 		rc = failed(path, err);
-	} else if (!(has & HAS_PARTS) && (has & (HAS_FILE | HAS_CHILD))) {
+	} else if (!(has & RESIDUE_PARTS) && (has & (RESIDUE_FILE | RESIDUE_CHILD))) {
 		rc = ASIDE_ABSENT;
-	} else if ((has & HAS_MESSAGE) || ((has & HAS_FILE) && !(has & HAS_CHILD))) {
+	} else if ((has & RESIDUE_MESSAGE) || ((has & RESIDUE_FILE) && !(has & RESIDUE_CHILD))) {
 		rc = ASIDE_KEPT;
 	} else {
 		rc = lock_folder(&l, d, fd, path, err);
 		if (!rc)
-			rc = has & HAS_CHILD ? CANNOT_MOVE : remove_aside(d, path, &l, err);
+			rc = has & RESIDUE_CHILD ? CANNOT_MOVE : remove_aside(d, path, &l, err);
 		if (rc == CANNOT_MOVE)
 			rc = remove_in_place(d, fd, path, err);
 	}
@@ -555,9 +436,9 @@ static int discard(const struct disk *d, int tmpfd, const char *name, struct err
 
 	if (fd < 0)
 		return failed(name, err);
-	rc = inspect(fd, "folder", &has);
+	rc = residue_find(fd, "folder", &has);
 	if (!rc)
-		rc = has & ~HAS_PARTS ? 1 : strip(d, fd);
+		rc = has & ~RESIDUE_PARTS ? 1 : strip(d, fd);
 	close(fd);
 	if (rc > 0)
 		return err_set(err, ERR_FAIL, "there is mail in 'tmp/%s', and nothing says from which folder", name);

@@ -170,6 +170,30 @@ static void tmp_name(struct disk *d, char name[FILE_TMP_NAME])
 		 d->seq++, host_hash(d->host));
 }
 
+/* A process that was killed is there until its parent has noticed, which in a container can be never. */
+static bool is_dead(long pid)
+{
+	char path[32], line[512];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	if (kill((pid_t)pid, 0) && errno == ESRCH)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	line[n] = '\0';
+	/* "<pid> (<name>) <state> ...": anything can be in the name. */
+	end = strrchr(line, ')');
+	return end && (!strncmp(end, ") Z", 3) || !strncmp(end, ") X", 3));
+}
+
 bool file_tmp_is_left(const struct disk *d, const char *name)
 {
 	long long sec;
@@ -182,7 +206,7 @@ bool file_tmp_is_left(const struct disk *d, const char *name)
 		return false;
 	if (host != host_hash(d->host) || pid <= 0 || pid == (long)d->pid)
 		return false;
-	return kill((pid_t)pid, 0) && errno == ESRCH;
+	return is_dead(pid);
 }
 
 static int write_all(int fd, const char *buf, size_t len)

@@ -166,20 +166,19 @@ static void read_marker(const struct repair *r, const char *folder, struct marke
 static int fix_folder(const struct repair *r, int fd, const char *folder, struct err *err)
 {
 	struct marker m = { 0 };
-	bool missing = false;
 	char dir[PATH_MAX];
 	struct stat st;
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; i < 3; i++) {
-		if (fstatat(fd, parts[i], &st, AT_SYMLINK_NOFOLLOW) && errno == ENOENT) {
-			note(r, folder, parts[i], "is missing");
-			missing = true;
-		}
+	for (i = 0; !rc && i < 3; i++) {
+		if (!fstatat(fd, parts[i], &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT)
+			continue;
+		note(r, folder, parts[i], "is missing");
+		join(dir, folder, parts[i]);
+		if (!r->check_only)
+			rc = file_mkdirs(r->d, dir, err);
 	}
-	if (missing && !r->check_only)
-		rc = repair_folder_dirs(r->d, folder, err);
 	if (rc)
 		return rc;
 	read_marker(r, folder, &m);

@@ -33,6 +33,12 @@ struct converge_priv {
 	struct store **merged; /* results, in order of making */
 	size_t nmerged, merged_cap;
 	struct store empty;
+	/* What a merge wrote, for the next one that reads it: it is not in the repository before the batch is flushed, and never without one. */
+	struct written {
+		struct oid oid;
+		struct bytes content;
+	} *written;
+	size_t nwritten, written_cap;
 	struct arena arena; /* of expressions */
 };
 
@@ -91,17 +97,30 @@ static int op_read(void *ctx, const struct oid *oid, struct bytes *out, struct e
 {
 	struct converge_priv *p = ctx;
 
+	for (size_t i = 0; i < p->nwritten; i++)
+		if (oid_eq(&p->written[i].oid, oid)) {
+			bytes_add(out, p->written[i].content.buf, p->written[i].content.len);
+			return 0;
+		}
 	return objects_read(p->r, oid, OBJECTS_BLOB, out, err);
 }
 
 static int op_write(void *ctx, const char *buf, size_t len, struct oid *oid, struct err *err)
 {
 	struct converge_priv *p = ctx;
+	struct written *w;
+	int ret = 0;
 
 	if (p->batch)
-		return objects_add(p->batch, OBJECTS_BLOB, buf, len, oid, err);
-	objects_hash(OBJECTS_BLOB, buf, len, oid);
-	return 0;
+		ret = objects_add(p->batch, OBJECTS_BLOB, buf, len, oid, err);
+	else
+		objects_hash(OBJECTS_BLOB, buf, len, oid);
+	MEM_GROW(p->written, p->nwritten, p->written_cap);
+	w = &p->written[p->nwritten++];
+	memset(w, 0, sizeof(*w));
+	w->oid = *oid;
+	bytes_add(&w->content, buf, len);
+	return ret;
 }
 
 int converge_text(void *ctx, const struct bytes *base, const struct bytes *a, const struct bytes *b, struct bytes *out)
@@ -257,6 +276,9 @@ void converge_release(struct converge *c)
 			store_release(&p->stores[i]);
 		if (p->set)
 			tree_release(p->set);
+		for (size_t i = 0; i < p->nwritten; i++)
+			bytes_release(&p->written[i].content);
+		free(p->written);
 		free(p->merged);
 		free(p->stores);
 		free(p->trees);

@@ -143,8 +143,8 @@ int index_load(struct index *ix, struct repo *r, const struct oid *tree, struct 
 	if (!tree)
 		ix->in_step = p->file.usable ? !p->file.odd && !p->file.n : !p->file.there;
 	else
-		ix->in_step = p->file.usable && !p->file.odd && p->file.tree && itree_whole(p->file.tree, p->file.n) &&
-			      oid_eq(&p->file.tree->oid, tree);
+		ix->in_step = p->file.usable && !p->file.odd && p->file.tree &&
+			      itree_whole(p->file.tree, p->file.n) && oid_eq(&p->file.tree->oid, tree);
 	p->differs = !ix->in_step;
 	if (tree && ix->in_step) {
 		ix->v = p->file.v;
@@ -296,8 +296,9 @@ static bool same_inode(const char *path, const struct stat *st)
 }
 
 /*
- * Gives our finished file the name index.lock, too, if nobody has it. So the lock is held for an instant only, and when we are killed in that instant, the two
- * names of one file show the next one of us that nobody is at work behind the lock.
+ * Gives our finished file the name index.lock, too, if nobody has it. So the lock is held for an instant
+ * only, and when we are killed in that instant, the two names of one file show the next one of us that
+ * nobody is at work behind the lock.
  */
 static int take_lock(const char *tmp, const char *lock, const struct stat *ours, struct err *err)
 {
@@ -313,7 +314,10 @@ static int take_lock(const char *tmp, const char *lock, const struct stat *ours,
 			rc = renameat2(AT_FDCWD, tmp, AT_FDCWD, lock, RENAME_NOREPLACE);
 		if (rc == 0 && same_inode(lock, ours))
 			return 0;
-		/* Somebody who does not hold the repository's lock writes the index as well, and took our file's name. */
+		/*
+		 * Somebody who does not hold the repository's lock writes the index as well, and took our
+		 * file's name.
+		 */
 		if (rc == 0)
 			unlink(lock);
 		else if (errno != EEXIST)
@@ -324,11 +328,16 @@ static int take_lock(const char *tmp, const char *lock, const struct stat *ours,
 	}
 	age = stat(lock, &st) == 0 ? (long)(time(NULL) - st.st_mtime) : 0;
 	if (age > LOCK_OLD)
-		return err_set(err, ERR_BUSY, "cannot write the index: '%s' is there for %ld hours: remove it if no git process is at work", lock, age / 3600);
+		return err_set(err, ERR_BUSY,
+			       "cannot write the index: '%s' is there for %ld hours: remove it if no git process is at work",
+			       lock, age / 3600);
 	return err_set(err, ERR_BUSY, "cannot write the index: another git process holds '%s'", lock);
 }
 
-/* What a kill in index_save() left behind. Only who holds the repository's lock knows that no other one of us is at work. */
+/*
+ * What a kill in index_save() left behind. Only who holds the repository's lock knows that no other one
+ * of us is at work.
+ */
 static void clean_up(const struct repo *r, const char *tmp, const char *lock)
 {
 	struct stat st;
@@ -382,8 +391,14 @@ int index_save(struct index *ix, struct repo *r, struct err *err)
 void index_stat_from(struct index_stat *out, const struct stat *st)
 {
 	*out = (struct index_stat){
-		.ctime_s = (uint32_t)st->st_ctim.tv_sec, .ctime_ns = (uint32_t)st->st_ctim.tv_nsec, .mtime_s = (uint32_t)st->st_mtim.tv_sec,
-		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec, .dev = (uint32_t)st->st_dev, .ino = (uint32_t)st->st_ino, .uid = (uint32_t)st->st_uid,
-		.gid = (uint32_t)st->st_gid, .size = (uint32_t)st->st_size
+		.ctime_s = (uint32_t)st->st_ctim.tv_sec,
+		.ctime_ns = (uint32_t)st->st_ctim.tv_nsec,
+		.mtime_s = (uint32_t)st->st_mtim.tv_sec,
+		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
+		.dev = (uint32_t)st->st_dev,
+		.ino = (uint32_t)st->st_ino,
+		.uid = (uint32_t)st->st_uid,
+		.gid = (uint32_t)st->st_gid,
+		.size = (uint32_t)st->st_size,
 	};
 }

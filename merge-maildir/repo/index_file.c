@@ -70,7 +70,8 @@ static bool read_path_v4(struct reader *r, const char **path, size_t *len)
 	return true;
 }
 
-static bool read_path(struct reader *r, unsigned flags, size_t head, const unsigned char *begin, const char **path, size_t *len)
+static bool read_path(struct reader *r, unsigned flags, size_t head, const unsigned char *begin,
+		      const char **path, size_t *len)
 {
 	size_t left = (size_t)(r->end - r->p), n = flags & FLAG_NAME, size;
 	const unsigned char *nul;
@@ -99,8 +100,15 @@ static bool mode_ok(uint32_t mode)
 static void read_stat(struct index_entry *e, const unsigned char *p)
 {
 	e->st = (struct index_stat){
-		.ctime_s = get32(p), .ctime_ns = get32(p + 4), .mtime_s = get32(p + 8), .mtime_ns = get32(p + 12), .dev = get32(p + 16),
-		.ino = get32(p + 20), .uid = get32(p + 28), .gid = get32(p + 32), .size = get32(p + 36)
+		.ctime_s = get32(p),
+		.ctime_ns = get32(p + 4),
+		.mtime_s = get32(p + 8),
+		.mtime_ns = get32(p + 12),
+		.dev = get32(p + 16),
+		.ino = get32(p + 20),
+		.uid = get32(p + 28),
+		.gid = get32(p + 32),
+		.size = get32(p + 36),
 	};
 	e->mode = get32(p + 24);
 	memcpy(e->oid.h, p + 40, OID_RAW);
@@ -137,7 +145,10 @@ static bool read_entry(struct reader *r)
 	return true;
 }
 
-/* Extensions whose name begins with a capital can be ignored; a split or a sparse index cannot be understood without the others. */
+/*
+ * Extensions whose name begins with a capital can be ignored; a split or a sparse index cannot be
+ * understood without the others.
+ */
 static bool read_extensions(struct reader *r)
 {
 	while (r->p < r->end) {
@@ -170,7 +181,10 @@ static bool read_all(struct index_file *f)
 	r.end = map + f->maplen - SHA1_RAW;
 	if (r.version < 2 || r.version > 4 || n > (size_t)(r.end - r.p) / ENTRY_SIZE)
 		return false;
-	/* Trees are made from this, and git makes nothing of it durable: a file that a power loss tore must not be believed. */
+	/*
+	 * Trees are made from this, and git makes nothing of it durable: a file that a power loss tore
+	 * must not be believed.
+	 */
 	sha1_of(sha1, map, f->maplen - SHA1_RAW, NULL, 0);
 	if (memcmp(sha1, r.end, SHA1_RAW) != 0)
 		return false;
@@ -231,7 +245,10 @@ void index_file_release(struct index_file *f)
 	memset(f, 0, sizeof(*f));
 }
 
-/* The file goes out in pieces that fit a processor's cache: hashed and copied by the kernel while they are hot. */
+/*
+ * The file goes out in pieces that fit a processor's cache: hashed and copied by the kernel while they
+ * are hot.
+ */
 struct out {
 	int fd;
 	int failed; /* errno */

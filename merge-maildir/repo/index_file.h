@@ -15,7 +15,7 @@
 struct index_file {
 	bool usable; /* it is there, whole, and of a kind that we read */
 	bool there;  /* a file is there at all */
-	bool odd;    /* it has entries that are not here: unmerged, intent-to-add, skip-worktree, assume-unchanged */
+	bool odd;    /* it has entries that are left out here: unmerged, intent-to-add, skip-worktree, ... */
 	struct index_entry *v;
 	size_t n;
 	struct itree *tree; /* NULL: it has none */
@@ -25,8 +25,10 @@ struct index_file {
 };
 
 /*
- * index_file_read: reads the file; what is not usable (broken, split, sparse) has no entries. Cannot fail. f must be zeroed. Files (messages excepted, which never
- * change) that changed in or after the second in which the index was written have no stat data: they may have changed afterwards, see git's racy-git.
+ * index_file_read: reads the file; what is not usable (broken, split, sparse) has no entries. Cannot
+ * fail. f must be zeroed. Files (messages excepted, which never change) that changed in or after the
+ * second in which the index was written have no stat data: they may have changed afterwards, see git's
+ * racy-git.
  */
 void index_file_read(struct index_file *f, const char *path);
 void index_file_release(struct index_file *f);

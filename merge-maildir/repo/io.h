@@ -16,8 +16,9 @@ int io_write(int fd, const void *buf, size_t len);
 int io_pwrite(int fd, const void *buf, size_t len, off_t at);
 
 /*
- * io_temp: makes a new file "<dir>/<prefix>XXXXXX" for reading and writing, with mode as the umask leaves it (mkstemp(3) would make it
- * 0600), and puts its name, malloc'ed, into *name. The descriptor, or -1 with errno set and *name NULL.
+ * io_temp: makes a new file "<dir>/<prefix>XXXXXX" for reading and writing, with mode as the umask leaves
+ * it (mkstemp(3) would make it 0600), and puts its name, malloc'ed, into *name. The descriptor, or -1
+ * with errno set and *name NULL.
  */
 int io_temp(const char *dir, const char *prefix, mode_t mode, char **name);
 

@@ -52,7 +52,10 @@ static int by_name(const void *a, const void *b)
 	return cmp_name(x, y->name, y->len);
 }
 
-/* A decimal number up to the byte stop; false if it is none. A minus is git's mark of a node that is not valid. */
+/*
+ * A decimal number up to the byte stop; false if it is none. A minus is git's mark of a node that is not
+ * valid.
+ */
 static bool parse_number(const unsigned char **p, const unsigned char *end, char stop, bool *minus, size_t *out)
 {
 	const unsigned char *s = *p;
@@ -180,7 +183,10 @@ struct writer {
 	struct err *err;
 };
 
-/* The first entry from lo up to hi that is not below the directory that the first len bytes (with the '/') of entry lo name. */
+/*
+ * The first entry from lo up to hi that is not below the directory that the first len bytes (with the
+ * '/') of entry lo name.
+ */
 static size_t dir_end(const struct writer *w, size_t lo, size_t hi, size_t len)
 {
 	const char *dir = w->v[lo].path;
@@ -221,7 +227,10 @@ static bool is_file(const struct writer *w, size_t lo, size_t hi, const char *pa
 	return false;
 }
 
-/* Writes the tree of the directory whose entries are those from lo up to hi, the first prefix bytes of whose paths name it, if it is not valid. */
+/*
+ * Writes the tree of the directory whose entries are those from lo up to hi, the first prefix bytes of
+ * whose paths name it, if it is not valid.
+ */
 static int write_dir(struct writer *w, struct itree *t, size_t lo, size_t hi, size_t prefix)
 {
 	struct itree **old = t->sub;
@@ -249,7 +258,8 @@ static int write_dir(struct writer *w, struct itree *t, size_t lo, size_t hi, si
 			continue;
 		}
 		if (is_file(w, lo, i, e->path, prefix + len)) {
-			ret = err_set(w->err, ERR_FAIL, "'%.*s' is a file and a directory", (int)(prefix + len), e->path);
+			ret = err_set(w->err, ERR_FAIL, "'%.*s' is a file and a directory",
+					(int)(prefix + len), e->path);
 			break;
 		}
 		while (o < nold && cmp_name(old[o], name, len) < 0)
@@ -262,14 +272,15 @@ static int write_dir(struct writer *w, struct itree *t, size_t lo, size_t hi, si
 			rawtree_add(&tree, 0040000, name, len, &sub->oid);
 	}
 	if (!ret)
-		ret = objects_add(w->batch, OBJECTS_TREE, tree.buf, tree.len, &t->oid, w->err);
+		ret = objects_give(w->batch, OBJECTS_TREE, &tree, &t->oid, w->err);
 	t->valid = !ret;
 	t->n = hi - lo;
 	bytes_release(&tree);
 	return ret;
 }
 
-int itree_write(struct itree *t, struct arena *a, const struct index_entry *v, size_t n, struct objects_batch *b, struct err *err)
+int itree_write(struct itree *t, struct arena *a, const struct index_entry *v, size_t n,
+		struct objects_batch *b, struct err *err)
 {
 	struct writer w = { a, v, b, err };
 

@@ -1,7 +1,8 @@
 /*
  * itree.h -- the ids of the trees of an index: git's TREE extension.
  *
- * One node a directory, with its tree's id as long as no entry below it is edited. So after an edit only the trees from there up to the root have to be made again.
+ * One node a directory, with its tree's id as long as no entry below it is edited. So after an edit only
+ * the trees from there up to the root have to be made again.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,7 +21,10 @@ struct itree {
 	size_t nsub, cap;
 };
 
-/* Nodes live in the arena. itree_new: an invalid node. itree_append: puts a node behind the others; they have to come in git's order. */
+/*
+ * Nodes live in the arena. itree_new: an invalid node. itree_append: puts a node behind the others; they
+ * have to come in git's order.
+ */
 struct itree *itree_new(struct arena *a, const char *name, size_t len);
 void itree_append(struct arena *a, struct itree *t, struct itree *sub);
 
@@ -34,7 +38,11 @@ bool itree_whole(const struct itree *t, size_t n);
 /* itree_invalidate: an entry was edited. */
 void itree_invalidate(struct itree *t, const char *path, size_t len);
 
-/* itree_write: adds the trees of all nodes that are not valid to the batch, and makes them valid. v are the n entries of the index. */
-int itree_write(struct itree *t, struct arena *a, const struct index_entry *v, size_t n, struct objects_batch *b, struct err *err);
+/*
+ * itree_write: adds the trees of all nodes that are not valid to the batch, and makes them valid. v are
+ * the n entries of the index.
+ */
+int itree_write(struct itree *t, struct arena *a, const struct index_entry *v, size_t n,
+		struct objects_batch *b, struct err *err);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * loose.c -- writes objects into files of their own.
  *
- * The file is made as git makes it (tmp_obj_* beside its place, mode 0444, then a hard link), so that what a kill leaves behind is removed by
- * git gc. core.sharedRepository is not looked at: a member's repository belongs to one user.
+ * The file is made as git makes it (tmp_obj_* beside its place, mode 0444, then a hard link), so that
+ * what a kill leaves behind is removed by git gc. core.sharedRepository is not looked at: a member's
+ * repository belongs to one user.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -52,9 +53,14 @@ static int install(const char *tmp, const char *final, struct err *err)
 	return err_errno(err, "cannot make object '%s'", final);
 }
 
-int loose_write(const char *objdir, enum objects_type type, const struct oid *oid, const void *buf, size_t len, struct zip *z, struct err *err)
+int loose_write(const char *objdir, enum objects_type type, const struct oid *oid, const void *buf,
+		size_t len, struct zip *z, struct err *err)
 {
-	static const char *const names[] = { [OBJECTS_COMMIT] = "commit", [OBJECTS_TREE] = "tree", [OBJECTS_BLOB] = "blob" };
+	static const char *const names[] = {
+		[OBJECTS_COMMIT] = "commit",
+		[OBJECTS_TREE] = "tree",
+		[OBJECTS_BLOB] = "blob",
+	};
 	char hex[OID_HEX + 1], head[64];
 	char *dir = fan_dir(objdir, oid->h[0]), *final = io_join(dir, oid_hex(oid, hex) + 2), *tmp = NULL;
 	int headlen = snprintf(head, sizeof(head), "%s %zu", names[type], len) + 1;

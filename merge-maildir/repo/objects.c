@@ -16,11 +16,18 @@
 #include "sha1.h"
 #include "zip.h"
 
-/* From here on a batch goes into a pack: more loose files would cost more fsyncs than a pack does, and git gc would come sooner. */
+/*
+ * From here on a batch goes into a pack: more loose files would cost more fsyncs than a pack does, and
+ * git gc would come sooner.
+ */
 #define PACK_OBJECTS 32
 #define PACK_BYTES ((size_t)4 << 20)
 
-static const char *const type_name[] = { [OBJECTS_COMMIT] = "commit", [OBJECTS_TREE] = "tree", [OBJECTS_BLOB] = "blob" };
+static const char *const type_name[] = {
+	[OBJECTS_COMMIT] = "commit",
+	[OBJECTS_TREE] = "tree",
+	[OBJECTS_BLOB] = "blob",
+};
 
 void objects_sha1(const void *buf, size_t len, unsigned char out[20])
 {
@@ -35,7 +42,8 @@ void objects_hash(enum objects_type type, const void *buf, size_t len, struct oi
 	sha1_of(out->h, head, (size_t)n, buf, len);
 }
 
-int objects_open(struct repo *r, const struct oid *oid, enum objects_type type, struct objects_view *out, struct err *err)
+int objects_open(struct repo *r, const struct oid *oid, enum objects_type type, struct objects_view *out,
+		 struct err *err)
 {
 	char hex[OID_HEX + 1];
 	git_oid id;
@@ -63,7 +71,8 @@ void objects_close(struct objects_view *v)
 	memset(v, 0, sizeof(*v));
 }
 
-int objects_read(struct repo *r, const struct oid *oid, enum objects_type type, struct bytes *out, struct err *err)
+int objects_read(struct repo *r, const struct oid *oid, enum objects_type type, struct bytes *out,
+		 struct err *err)
 {
 	struct objects_view v;
 	int ret = objects_open(r, oid, type, &v, err);
@@ -171,8 +180,9 @@ static void note_seen(struct objects_batch *b, const struct oid *oid)
 }
 
 /*
- * Whether the repository has the object, and it is new from now on: what nothing refers to is removed by git gc when it is old. Unlike
- * git_odb_exists() this does not read the list of packs again for every object that is not there.
+ * Whether the repository has the object, and it is new from now on: what nothing refers to is removed by
+ * git gc when it is old. Unlike git_odb_exists() this does not read the list of packs again for every
+ * object that is not there.
  */
 static bool refresh(struct objects_batch *b, const struct oid *oid)
 {
@@ -224,21 +234,21 @@ static int start_pack(struct objects_batch *b, struct err *err)
 	return ret;
 }
 
-static int add(struct objects_batch *b, enum objects_type type, const void *buf, size_t len, const struct oid *oid, struct err *err)
+/* data is malloc'ed and the batch's from now on. */
+static int add(struct objects_batch *b, enum objects_type type, void *data, size_t len, const struct oid *oid,
+	       struct err *err)
 {
 	int ret = find_objdir(b, err);
-	void *copy;
 
 	if (!ret && !b->pack && (b->npending == PACK_OBJECTS - 1 || b->pending_bytes + len >= PACK_BYTES))
 		ret = start_pack(b, err);
-	if (ret)
+	if (ret) {
+		free(data);
 		return ret;
-	copy = mem_alloc(len);
-	if (len)
-		memcpy(copy, buf, len);
+	}
 	if (b->pack)
-		return pack_add(b->pack, type, oid, copy, len, err);
-	b->pending[b->npending++] = (struct pending){ type, *oid, copy, len };
+		return pack_add(b->pack, type, oid, data, len, err);
+	b->pending[b->npending++] = (struct pending){ type, *oid, data, len };
 	b->pending_bytes += len;
 	return 0;
 }
@@ -250,7 +260,9 @@ static int give_up(struct objects_batch *b, struct err *err)
 	return err_set(err, b->failed.code, "%s", b->failed.msg);
 }
 
-int objects_add(struct objects_batch *b, enum objects_type type, const void *buf, size_t len, struct oid *out, struct err *err)
+/* Computes the id; 1 when the object is to be written, 0 when it is there. */
+static int is_new(struct objects_batch *b, enum objects_type type, const void *buf, size_t len,
+		  struct oid *out, struct err *err)
 {
 	objects_hash(type, buf, len, out);
 	if (b->failed.code)
@@ -258,11 +270,35 @@ int objects_add(struct objects_batch *b, enum objects_type type, const void *buf
 	if (seen(b, out))
 		return 0;
 	note_seen(b, out);
-	if (refresh(b, out))
-		return 0;
-	if (add(b, type, buf, len, out, &b->failed) < 0)
-		return give_up(b, err);
-	return 0;
+	return !refresh(b, out);
+}
+
+int objects_add(struct objects_batch *b, enum objects_type type, const void *buf, size_t len, struct oid *out,
+		struct err *err)
+{
+	int ret = is_new(b, type, buf, len, out, err);
+	void *copy;
+
+	if (ret <= 0)
+		return ret;
+	copy = mem_alloc(len);
+	if (len)
+		memcpy(copy, buf, len);
+	return add(b, type, copy, len, out, &b->failed) < 0 ? give_up(b, err) : 0;
+}
+
+int objects_give(struct objects_batch *b, enum objects_type type, struct bytes *data, struct oid *out,
+		 struct err *err)
+{
+	int ret = is_new(b, type, data->buf, data->len, out, err);
+
+	if (ret <= 0) {
+		bytes_release(data);
+		return ret;
+	}
+	ret = add(b, type, data->buf, data->len, out, &b->failed);
+	memset(data, 0, sizeof(*data));
+	return ret < 0 ? give_up(b, err) : 0;
 }
 
 static int flush_loose(struct objects_batch *b, struct err *err)

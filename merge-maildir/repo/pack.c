@@ -177,7 +177,8 @@ static void do_one(struct pack *p)
 	pthread_mutex_lock(&p->lock);
 }
 
-int pack_add(struct pack *p, enum objects_type type, const struct oid *oid, void *data, size_t len, struct err *err)
+int pack_add(struct pack *p, enum objects_type type, const struct oid *oid, void *data, size_t len,
+	     struct err *err)
 {
 	bool helpless;
 	int failed;
@@ -238,7 +239,10 @@ void pack_abort(struct pack *p)
 	release(p);
 }
 
-/* The SHA-1 of the file so far. Its header was not known before the end, so it is read again, from the page cache. */
+/*
+ * The SHA-1 of the file so far. Its header was not known before the end, so it is read again, from the
+ * page cache.
+ */
 static int sum_up(struct pack *p, unsigned char sha1[SHA1_RAW])
 {
 	char *buf = mem_alloc(COPY_SIZE);
@@ -270,12 +274,14 @@ static int sum_up(struct pack *p, unsigned char sha1[SHA1_RAW])
 static int write_ends(struct pack *p, unsigned char sha1[SHA1_RAW], struct err *err)
 {
 	uint32_t n = (uint32_t)p->n;
-	unsigned char head[HEADER_SIZE] = { 'P', 'A', 'C', 'K', 0, 0, 0, 2, (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8), (unsigned char)n };
+	unsigned char head[HEADER_SIZE] = "PACK\0\0\0\2";
 	int fd = p->fd;
 
+	for (int i = 0; i < 4; i++)
+		head[8 + i] = (unsigned char)(n >> (24 - 8 * i));
 	errno = p->failed;
-	if (p->failed || io_pwrite(fd, head, sizeof(head), 0) < 0 || sum_up(p, sha1) < 0 || io_pwrite(fd, sha1, 20, (off_t)p->end) < 0 ||
-	    fsync(fd) < 0)
+	if (p->failed || io_pwrite(fd, head, sizeof(head), 0) < 0 || sum_up(p, sha1) < 0 ||
+	    io_pwrite(fd, sha1, SHA1_RAW, (off_t)p->end) < 0 || fsync(fd) < 0)
 		return err_errno(err, "cannot write pack '%s'", p->tmp);
 	p->fd = -1;
 	if (close(fd) < 0)
@@ -316,7 +322,10 @@ int pack_finish(struct pack *p, struct err *err)
 	pack = io_join(p->dir, name);
 	snprintf(name, sizeof(name), "pack-%s.idx", hex);
 	idx = io_join(p->dir, name);
-	/* A pack without its index is not there for git, the other way round it is broken: the index comes last. */
+	/*
+	 * A pack without its index is not there for git, the other way round it is broken: the index
+	 * comes last.
+	 */
 	if (rename(p->tmp, pack) < 0) {
 		ret = err_errno(err, "cannot make pack '%s'", pack);
 		goto out;

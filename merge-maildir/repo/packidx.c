@@ -19,8 +19,10 @@ static int by_oid(const void *a, const void *b)
 
 static void add32(struct bytes *out, uint32_t x)
 {
-	unsigned char b[4] = { (unsigned char)(x >> 24), (unsigned char)(x >> 16), (unsigned char)(x >> 8), (unsigned char)x };
+	unsigned char b[4];
 
+	for (int i = 0; i < 4; i++)
+		b[i] = (unsigned char)(x >> (24 - 8 * i));
 	bytes_add(out, b, sizeof(b));
 }
 

@@ -17,7 +17,10 @@ struct packidx_entry {
 	uint64_t at;  /* where it begins there */
 };
 
-/* packidx_format: sorts the entries and appends the index of the pack that ends in this SHA-1 to out. No id may be there twice. */
+/*
+ * packidx_format: sorts the entries and appends the index of the pack that ends in this SHA-1 to out. No
+ * id may be there twice.
+ */
 void packidx_format(struct bytes *out, struct packidx_entry *v, size_t n, const unsigned char pack_sha1[20]);
 
 #endif

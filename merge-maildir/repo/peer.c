@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "note.h"
+#include "ref.h"
 #include "run.h"
 
 #define NAME_REFS "refs/maildir/name/"
@@ -154,20 +155,30 @@ static int remove_refs(struct repo *r, const char *glob, const char *keep, struc
 
 int peer_publish_name(struct repo *r, struct err *err)
 {
-	git_reference *ref = NULL;
-	git_oid have, blob;
+	bool locked = r->lockfd >= 0, known;
+	git_oid id, blob;
+	struct oid have, want;
 	char name[128];
+	int rc = 0;
 
 	if (!r->name)
 		return err_set(err, ERR_NOTMEMBER, "'%s' has no name: run 'git maildir init'", r->gitdir);
 	snprintf(name, sizeof(name), NAME_REFS "%s", r->name);
 	if (git_blob_create_from_buffer(&blob, r->git, r->name, strlen(r->name)) < 0)
 		return repo_git_err(err, ERR_FAIL, "cannot write the name '%s'", r->name);
-	if (git_reference_name_to_id(&have, r->git, name) < 0 || git_oid_cmp(&have, &blob) != 0)
-		if (git_reference_create(&ref, r->git, name, &blob, 1, NULL) < 0)
-			return repo_git_err(err, ERR_FAIL, "cannot write '%s'", name);
-	git_reference_free(ref);
-	return remove_refs(r, NAME_REFS "*", name, err);
+	if (!locked && (rc = repo_lock(r, r->lock_wait, err)) < 0)
+		return rc;
+	memset(&id, 0, sizeof(id));
+	known = git_reference_name_to_id(&id, r->git, name) == 0;
+	memcpy(have.h, id.id, OID_RAW);
+	memcpy(want.h, blob.id, OID_RAW);
+	if (!known || !oid_eq(&have, &want))
+		rc = ref_move(r, name, &want, known ? &have : NULL, NULL, err);
+	if (!rc)
+		rc = remove_refs(r, NAME_REFS "*", name, err);
+	if (!locked)
+		repo_unlock(r);
+	return rc;
 }
 
 static int set_remote(struct repo *r, const char *name, const char *what, const char *value, struct err *err)

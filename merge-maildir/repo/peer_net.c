@@ -12,6 +12,7 @@
 
 #include "note.h"
 #include "reason.h"
+#include "ref.h"
 #include "run.h"
 
 #define NAME_REFS "refs/maildir/name/"
@@ -24,7 +25,7 @@ struct talk {
 	const struct peer *peer;
 	struct peer_result *result;
 	const char **argv;
-	const char *ref; /* fetch: where its head comes to stand */
+	const char *ref, *lock; /* fetch: where its head comes to stand, and git's lock for that */
 	struct run run;
 	bool again; /* our and the peer's own git wanted the same reference at once */
 };
@@ -190,8 +191,13 @@ static int judge_fetch(struct talk *t)
 	/* A member that has recorded nothing so far has no branch. */
 	if (says(&t->run.err, "couldn't find remote ref"))
 		return 0;
-	t->again = says(&t->run.err, "cannot lock ref") || says(&t->run.err, ".lock': File exists");
-	return unreachable(t);
+	t->again = says(&t->run.err, "cannot lock ref");
+	if (!says(&t->run.err, ".lock': File exists"))
+		return unreachable(t);
+	/* It is in our own repository, and either an incoming push of this moment or what a killed one left. */
+	ref_break_lock(t->lock);
+	return err_set(&t->result->err, ERR_BUSY, "cannot fetch from peer '%s': '%s' is there: another git process holds it, or died (then remove it)",
+		       t->peer->name, t->lock);
 }
 
 int peer_fetch(struct repo *r, struct peer *const *peers, size_t n, struct peer_result *results, struct err *err)
@@ -213,7 +219,7 @@ int peer_fetch(struct repo *r, struct peer *const *peers, size_t n, struct peer_
 		memset(&results[i], 0, sizeof(results[i]));
 		results[i].peer = peers[i];
 		/* --progress, because its bytes are what tells a slow peer from a dead one. */
-		talks[i] = (struct talk){ .peer = peers[i], .result = &results[i], .again = true, .ref = ref,
+		talks[i] = (struct talk){ .peer = peers[i], .result = &results[i], .again = true, .ref = ref, .lock = arena_printf(&a, "%s/%s.lock", r->gitdir, ref),
 					  .argv = make_argv(dir, (const char *const[]){ "fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
 											"--no-recurse-submodules", "--no-prune", "--refmap=", peers[i]->name, spec, NULL }) };
 	}

@@ -75,7 +75,7 @@ int rawtree_cmp(const struct rawtree_entry *a, const struct rawtree_entry *b)
 
 void rawtree_add(struct bytes *tree, unsigned mode, const char *name, size_t len, const struct oid *oid)
 {
-	const char *digits = mode == 0100644 ? "100644 " : mode == 0100755 ? "100755 " : mode == 0040000 ? "40000 " : NULL;
+	const char *digits = mode == 0100644 ? "100644 " : mode == 0040000 ? "40000 " : NULL;
 	char odd[16];
 	size_t n;
 	char *p;

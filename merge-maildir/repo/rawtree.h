@@ -11,7 +11,10 @@
 #include "../core/mem.h"
 #include "../core/oid.h"
 
-/* More entries than this in one tree and all below it is no mail store but an attack: a few hundred bytes of nested trees can name billions of files. */
+/*
+ * More entries than this in one tree and all below it is no mail store but an attack: a few hundred bytes
+ * of nested trees can name billions of files.
+ */
 #define RAWTREE_ENTRIES_MOST ((size_t)20000000)
 
 enum rawtree_kind { RAWTREE_FILE, RAWTREE_DIR, RAWTREE_LINK, RAWTREE_MODULE, RAWTREE_UNKNOWN };

@@ -9,25 +9,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Lines that say less than the one before them, or nothing. */
-static bool is_noise(const char *s, size_t len)
-{
-	static const char *const noise[] = {
-		"fatal: Could not read from remote repository", "fatal: the remote end hung up", "fatal: The remote end hung up", "Please make sure you have",
-		"and the repository exists", "hint: ", "To ", "error: failed to push some refs", "fatal: early EOF", "fatal: index-pack failed", "fatal: fetch-pack",
-		"warning: ", "Warning: Permanently added", "Auto packing", "From ", NULL,
-	};
-
-	for (const char *const *p = noise; *p; p++)
-		if (len >= strlen(*p) && memcmp(s, *p, strlen(*p)) == 0)
-			return true;
-	/* "Counting objects: 100% (5/5), done." */
-	for (size_t i = 0; i + 2 < len; i++)
-		if (isdigit((unsigned char)s[i]) && s[i + 1] == '%' && s[i + 2] == ' ')
-			return true;
-	return len == 0 || (len > 6 && memcmp(s + len - 6, ", done", 6) == 0) || (len > 7 && memcmp(s + len - 7, ", done.", 7) == 0);
-}
-
 static void trim(const char **s, size_t *len)
 {
 	while (*len && isspace((unsigned char)(*s)[*len - 1]))
@@ -47,6 +28,27 @@ static bool skip(const char **s, size_t *len, const char *prefix)
 	*s += k;
 	*len -= k;
 	return true;
+}
+
+/* Lines that say less than the one before them, or nothing. */
+static bool is_noise(const char *s, size_t len)
+{
+	static const char *const noise[] = {
+		"fatal: Could not read from remote repository", "fatal: the remote end hung up", "fatal: The remote end hung up", "Please make sure you have",
+		"and the repository exists", "hint: ", "To ", "error: failed to push some refs", "fatal: early EOF", "fatal: index-pack failed",
+		"fatal: fetch-pack", "warning: ", "Warning: Permanently added", "Auto packing", "From ", "Another git process seems", "an editor opened by", "are terminated then try again",
+		"may have crashed in this", "remove the file manually", NULL,
+	};
+
+	skip(&s, &len, "remote: ");
+	for (const char *const *p = noise; *p; p++)
+		if (len >= strlen(*p) && memcmp(s, *p, strlen(*p)) == 0)
+			return true;
+	/* "Counting objects: 100% (5/5), done." */
+	for (size_t i = 0; i + 2 < len; i++)
+		if (isdigit((unsigned char)s[i]) && s[i + 1] == '%' && s[i + 2] == ' ')
+			return true;
+	return len == 0 || (len > 6 && memcmp(s + len - 6, ", done", 6) == 0) || (len > 7 && memcmp(s + len - 7, ", done.", 7) == 0);
 }
 
 /* "ssh: connect to host mx2 port 22: Connection refused": the address is in our own message already. */

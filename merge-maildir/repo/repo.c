@@ -5,6 +5,8 @@
  */
 #include "repo.h"
 
+#include "objects.h"
+#include "ref.h"
 #include "run.h"
 
 #include <ctype.h>
@@ -22,7 +24,6 @@
 #include <unistd.h>
 
 #define STATE_DIR "maildir"
-#define REF_LOCK_WAIT_MS 2000
 /* git config --unset-all says so by this exit status. */
 #define CONFIG_NOT_SET 5
 
@@ -422,29 +423,17 @@ int repo_head(const struct repo *r, struct oid *commit, struct err *err)
 
 int repo_set_head(struct repo *r, const struct oid *commit, const struct oid *old, const char *why, struct err *err)
 {
-	int64_t end = now_ms() + REF_LOCK_WAIT_MS;
-	git_oid to, from;
+	bool locked = r->lockfd >= 0;
 	int rc;
 
-	memcpy(to.id, commit->h, OID_RAW);
-	if (old)
-		memcpy(from.id, old->h, OID_RAW);
-	for (;;) {
-		git_reference *ref = NULL;
-
-		rc = git_reference_create_matching(&ref, r->git, r->branch, &to, old != NULL, old ? &from : NULL, why);
-		git_reference_free(ref);
-		if (rc != GIT_ELOCKED || now_ms() >= end)
-			break;
-		nap_ms(10);
-	}
-	if (rc == GIT_EMODIFIED || rc == GIT_EEXISTS || (rc == GIT_ENOTFOUND && old))
-		return err_set(err, ERR_AGAIN, "'%s' was moved by another process", r->branch);
-	if (rc == GIT_ELOCKED)
-		return err_set(err, ERR_BUSY, "'%s/%s.lock' is there: another git process holds it, or died (then remove it)", r->gitdir, r->branch);
-	if (rc < 0)
-		return repo_git_err(err, ERR_FAIL, "cannot move '%s'", r->branch);
-	return 0;
+	if (!objects_has(r, commit))
+		return err_set(err, ERR_NOTFOUND, "the commit that '%s' is to be moved to is missing", r->branch);
+	if (!locked && (rc = repo_lock(r, r->lock_wait, err)) < 0)
+		return rc;
+	rc = ref_move(r, r->branch, commit, old, why, err);
+	if (!locked)
+		repo_unlock(r);
+	return rc;
 }
 
 /* From a snapshot, because that looks whether the files have changed; git itself may have written them. */

@@ -50,7 +50,7 @@ void repo_unlock(struct repo *r);
 
 /* repo_head: the commit that HEAD's branch is at. ERR_NOTFOUND when there is none so far. */
 int repo_head(const struct repo *r, struct oid *commit, struct err *err);
-/* repo_set_head: moves the branch from old (NULL: it must not exist) to commit, durable, with a reflog line. ERR_AGAIN if it was not at old. */
+/* repo_set_head: moves the branch from old (NULL: it must not exist) to commit, durable, with a reflog line; takes the lock if it is not held. ERR_AGAIN if it was not at old. */
 int repo_set_head(struct repo *r, const struct oid *commit, const struct oid *old, const char *why, struct err *err);
 
 /* repo_config_get: value of a key, malloc'ed, or NULL. repo_config_set: writes it to the repository's own config (value NULL: removes it). */

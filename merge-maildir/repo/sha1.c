@@ -28,7 +28,8 @@ static void need_gcrypt(void)
 
 void sha1_of(unsigned char out[SHA1_RAW], const void *a, size_t alen, const void *b, size_t blen)
 {
-	gcry_buffer_t parts[2] = { { .data = (void *)(uintptr_t)a, .len = alen }, { .data = (void *)(uintptr_t)b, .len = blen } };
+	gcry_buffer_t parts[2] = { { .data = (void *)(uintptr_t)a, .len = alen },
+			{ .data = (void *)(uintptr_t)b, .len = blen } };
 
 	need_gcrypt();
 	gcry_md_hash_buffers(GCRY_MD_SHA1, 0, out, parts, b ? 2 : 1);

@@ -1,8 +1,9 @@
 /*
  * tree.c -- git trees to stores.
  *
- * The sides are read side by side, directory by directory: where all have the same tree nothing is read, and a tree that several have is
- * read once. Names are not copied, they stay where libgit2 has inflated them.
+ * The sides are read side by side, directory by directory: where all have the same tree nothing is read,
+ * and a tree that several have is read once. Names are not copied, they stay where libgit2 has inflated
+ * them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -110,14 +111,29 @@ static int unsafe(struct loader *l, const struct rawtree_entry *e, const char *w
 	return err_set(l->err, ERR_UNSAFE, "tree has '%s', which %s", shown, why);
 }
 
-/* What no entry may be, whatever directory it is in. The path of the directory is safe already. */
-static int check(struct loader *l, const struct rawtree_entry *e, const struct rawtree_entry *last)
+/*
+ * Whether a name is a message's that nothing can be said against, at a glance: printable ASCII that
+ * begins with a digit, as every server makes them. There may be a hundred thousand in a folder. All
+ * others go the long way.
+ */
+static bool is_plain_message(const struct rawtree_entry *e)
 {
-	const char *why = path_unsafe(e->name, e->len);
+	const unsigned char *s = (const unsigned char *)e->name;
+	unsigned odd = s[0] < '0' || s[0] > '9' || e->len > NAME_LONGEST || e->kind != RAWTREE_FILE;
+
+	for (size_t i = 0; i < e->len; i++)
+		odd |= (unsigned)(s[i] - 0x20u > 0x5eu) | (s[i] == '/');
+	return !odd;
+}
+
+/* What no entry may be, whatever directory it is in. The path of the directory is safe already. */
+static int check(struct loader *l, const struct rawtree_entry *e, const struct rawtree_entry *last, bool plain)
+{
+	const char *why = plain ? NULL : path_unsafe(e->name, e->len);
 
 	if (!why && l->path.len + e->len > PATH_MOST)
 		why = "has more than 3,500 bytes";
-	if (!why && memchr(e->name, '/', e->len))
+	if (!why && !plain && memchr(e->name, '/', e->len))
 		why = "has a '/' in its name";
 	if (!why && e->kind == RAWTREE_LINK)
 		why = "is a symbolic link";
@@ -138,7 +154,8 @@ static int count(struct loader *l, size_t side)
 }
 
 /* Reads one side's messages in cur/ or new/, which l->path names. */
-static int load_messages(struct loader *l, size_t side, enum name_sub sub, size_t folderlen, const struct oid *oid)
+static int load_messages(struct loader *l, size_t side, enum name_sub sub, size_t folderlen,
+			 const struct oid *oid)
 {
 	struct rawtree_entry e[2], *x = &e[0], *last = NULL;
 	struct folder *f = NULL;
@@ -146,10 +163,12 @@ static int load_messages(struct loader *l, size_t side, enum name_sub sub, size_
 	int ret = open_tree(l, oid, &raw), more = 0;
 
 	while (!ret && (more = rawtree_next(&raw, x)) > 0) {
+		bool plain = is_plain_message(x);
+
 		ret = count(l, side);
 		if (!ret)
-			ret = check(l, x, last);
-		if (!ret && x->kind == RAWTREE_FILE && name_is_message(x->name, x->len)) {
+			ret = check(l, x, last, plain);
+		if (!ret && (plain || (x->kind == RAWTREE_FILE && name_is_message(x->name, x->len)))) {
 			if (!f)
 				f = store_folder(&l->out[side], l->path.buf, folderlen);
 			store_add_msg(f, sub, x->name, x->len, x->oid);
@@ -195,8 +214,9 @@ static int read_listing(struct loader *l, const struct oid *oid, struct listing 
 	int ret = open_tree(l, oid, &raw), more = 0;
 
 	while (!ret && (more = rawtree_next(&raw, &e)) > 0) {
-		ret = check(l, &e, list->n ? &list->v[list->n - 1] : NULL);
-		if (!ret && e.kind == RAWTREE_FILE && (is_named(&e, "cur") || is_named(&e, "new") || is_named(&e, "tmp")))
+		ret = check(l, &e, list->n ? &list->v[list->n - 1] : NULL, false);
+		if (!ret && e.kind == RAWTREE_FILE &&
+		    (is_named(&e, "cur") || is_named(&e, "new") || is_named(&e, "tmp")))
 			ret = unsafe(l, &e, "is a file where a folder has a directory");
 		if (!ret && e.kind == RAWTREE_DIR && is_file_too(list, &e))
 			ret = unsafe(l, &e, "is a file and a directory");
@@ -293,8 +313,8 @@ static int walk_dirs(struct loader *l, struct listing *lists)
 }
 
 /*
- * Reads the directory that l->path names. All its files are put into the stores, those that are equal on all sides, too: so a folder's marker is there
- * whenever anything of that folder is.
+ * Reads the directory that l->path names. All its files are put into the stores, those that are equal on
+ * all sides, too: so a folder's marker is there whenever anything of that folder is.
  */
 static int load_dir(struct loader *l, const struct oid *const *ids)
 {
@@ -328,7 +348,8 @@ static int load_dir(struct loader *l, const struct oid *const *ids)
 	return ret;
 }
 
-int tree_load(struct store *out, const struct oid *const *ids, size_t n, struct repo *r, struct tree_set **set, size_t *which, struct err *err)
+int tree_load(struct store *out, const struct oid *const *ids, size_t n, struct repo *r,
+	      struct tree_set **set, size_t *which, struct err *err)
 {
 	size_t ignored = 0;
 	struct loader l = { .r = r, .out = out, .n = n, .which = which ? which : &ignored, .err = err };
@@ -365,7 +386,8 @@ int tree_of(struct repo *r, const struct oid *commit, struct oid *tree, struct e
 
 	if (ret)
 		return ret;
-	if (v.len < 5 + OID_HEX + 1 || memcmp(v.buf, "tree ", 5) != 0 || !oid_parse(tree, (const char *)v.buf + 5))
+	if (v.len < 5 + OID_HEX + 1 || memcmp(v.buf, "tree ", 5) != 0 ||
+	    !oid_parse(tree, (const char *)v.buf + 5))
 		ret = err_set(err, ERR_FAIL, "commit '%s' is broken", oid_hex(commit, hex));
 	objects_close(&v);
 	return ret;

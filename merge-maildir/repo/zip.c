@@ -42,7 +42,10 @@ static void start(struct zip *z, int level)
 	memset(&z->z, 0, sizeof(z->z));
 	z->z.zalloc = zip_alloc;
 	z->z.zfree = zip_free;
-	/* Fails for want of memory only, which zip_alloc() has dealt with, or with another zlib than we were built for. */
+	/*
+	 * Fails for want of memory only, which zip_alloc() has dealt with, or with another zlib than we
+	 * were built for.
+	 */
 	if (deflateInit(&z->z, level) != Z_OK)
 		abort();
 	z->level = level;
@@ -73,7 +76,8 @@ static void feed(struct zip *z, const void *buf, size_t len, int flush)
 	} while (len);
 }
 
-void zip_run(struct zip *z, int level, const void *plain, size_t plainlen, const void *head, size_t headlen, const void *buf, size_t len)
+void zip_run(struct zip *z, int level, const void *plain, size_t plainlen, const void *head, size_t headlen,
+	     const void *buf, size_t len)
 {
 	size_t most;
 

@@ -25,7 +25,8 @@ struct zip {
 int zip_level(enum objects_type type, size_t len);
 
 /* zip_run: out becomes the bytes of plain as they are, then the stream of head and buf together. */
-void zip_run(struct zip *z, int level, const void *plain, size_t plainlen, const void *head, size_t headlen, const void *buf, size_t len);
+void zip_run(struct zip *z, int level, const void *plain, size_t plainlen, const void *head, size_t headlen,
+	     const void *buf, size_t len);
 void zip_release(struct zip *z);
 
 #endif

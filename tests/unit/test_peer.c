@@ -340,7 +340,17 @@ static void a_reference_that_two_want_at_once_is_tried_again(void **state)
 	must("git -C a commit -q --allow-empty -m more; touch b.git/refs/remotes/a/main.lock");
 	all(true, false);
 	assert_int_equal(res[0].state, ERR_UNREACHABLE);
-	assert_non_null(strstr(res[0].err.msg, "peer 'b' refused our push: "));
+	assert_non_null(strstr(res[0].err.msg, "peer 'b' refused our push: cannot lock ref 'refs/remotes/a/main'"));
+	assert_non_null(strstr(res[0].err.msg, "main.lock': File exists"));
+	must("git -C b commit -q --allow-empty -m more2; touch a.git/refs/remotes/b/main.lock");
+	all(false, false);
+	assert_int_equal(res[0].state, ERR_BUSY);
+	assert_non_null(strstr(res[0].err.msg, "a.git/refs/remotes/b/main.lock' is there"));
+	/* what a killed push left long ago is cleared away */
+	must("touch -d '11 minutes ago' a.git/refs/remotes/b/main.lock");
+	all(false, false);
+	assert_int_equal(res[0].state, 0);
+	assert_true(res[0].changed);
 }
 
 static void ssh_does_not_ask_for_passwords(void **state)

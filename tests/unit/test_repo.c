@@ -313,7 +313,7 @@ static void head_moves_only_from_where_it_was(void **state)
 	repo_close(&r);
 }
 
-static void a_ref_lock_left_behind_is_named(void **state)
+static void a_lock_of_another_git_is_named_and_an_old_one_removed(void **state)
 {
 	struct repo r;
 	struct oid one;
@@ -324,7 +324,75 @@ static void a_ref_lock_left_behind_is_named(void **state)
 	assert_int_equal(repo_open(&r, box_path("Maildir"), &err), 0);
 	must("touch Maildir.git/refs/heads/main.lock");
 	assert_int_equal(repo_set_head(&r, &one, &one, "x", &err), ERR_BUSY);
-	assert_non_null(strstr(err.msg, "Maildir.git/refs/heads/main.lock"));
+	assert_non_null(strstr(err.msg, box_path("Maildir.git/refs/heads/main.lock")));
+	must("touch -d '11 minutes ago' Maildir.git/refs/heads/main.lock");
+	assert_int_equal(repo_set_head(&r, &one, &one, "x", &err), 0);
+	must("! ls Maildir.git/refs/heads/*.lock 2>/dev/null");
+	repo_close(&r);
+}
+
+/* As a kill between any two steps leaves it. */
+static void a_lock_that_we_left_when_killed_does_not_stop_us(void **state)
+{
+	struct repo r;
+	struct oid one, two, got;
+
+	(void)state;
+	make_member();
+	one = oid_of("Maildir", "HEAD");
+	must("git -C Maildir update-ref refs/t/2 $(git -C Maildir commit-tree -m 2 HEAD^{tree})");
+	two = oid_of("Maildir", "refs/t/2");
+	assert_int_equal(repo_open(&r, box_path("Maildir"), &err), 0);
+	must("mkdir -p Maildir.git/maildir; echo half > Maildir.git/maildir/ref; ln Maildir.git/maildir/ref Maildir.git/refs/heads/main.lock");
+	assert_int_equal(repo_set_head(&r, &two, &one, "x", &err), 0);
+	/* after the rename, before the end */
+	must("ln Maildir.git/refs/heads/main Maildir.git/maildir/ref");
+	assert_int_equal(repo_set_head(&r, &one, &two, "x", &err), 0);
+	assert_int_equal(repo_head(&r, &got, &err), 0);
+	assert_true(oid_eq(&got, &one));
+	must("[ ! -e Maildir.git/maildir/ref ] && ! ls Maildir.git/refs/heads/*.lock 2>/dev/null && git -C Maildir fsck --strict && [ $(stat -c %%h Maildir.git/refs/heads/main) = 1 ]");
+	repo_close(&r);
+}
+
+static void a_branch_in_a_directory_and_a_detached_head_move(void **state)
+{
+	struct repo r;
+	struct oid one, two, got;
+
+	(void)state;
+	make_member();
+	one = oid_of("Maildir", "HEAD");
+	must("cd Maildir && git update-ref refs/t/2 $(git commit-tree -m 2 HEAD^{tree}) && git checkout -qb deep/er/branch && git pack-refs --all && rm -rf ../Maildir.git/refs/heads/deep");
+	two = oid_of("Maildir", "refs/t/2");
+	assert_int_equal(repo_open(&r, box_path("Maildir"), &err), 0);
+	assert_int_equal(repo_set_head(&r, &two, &one, "multi\nline", &err), 0);
+	assert_string_equal(box_out("git -C Maildir reflog -1 --format='%%gs %%gn %%ge' deep/er/branch"), "multi Ada ada@example.org");
+	assert_string_equal(box_out("git -C Maildir reflog -1 --format=%%gs HEAD"), "multi");
+	repo_close(&r);
+	must("cd Maildir && git checkout -q --detach main");
+	assert_int_equal(repo_open(&r, box_path("Maildir"), &err), 0);
+	assert_int_equal(repo_set_head(&r, &two, &one, "moved", &err), 0);
+	assert_int_equal(repo_head(&r, &got, &err), 0);
+	assert_true(oid_eq(&got, &two));
+	assert_string_equal(box_out("git -C Maildir rev-parse main HEAD | uniq | wc -l; git -C Maildir reflog -1 --format=%%gs; cat Maildir/.git | wc -l"), "2\nmoved\n1");
+	/* somebody attached it meanwhile */
+	must("cd Maildir && git checkout -q main");
+	assert_int_equal(repo_set_head(&r, &two, &one, "moved", &err), ERR_FAIL);
+	assert_non_null(strstr(err.msg, "symbolic"));
+	repo_close(&r);
+}
+
+static void head_never_names_what_is_missing(void **state)
+{
+	struct repo r;
+	struct oid one, none;
+
+	(void)state;
+	make_member();
+	one = oid_of("Maildir", "HEAD");
+	memset(none.h, 0x77, OID_RAW);
+	assert_int_equal(repo_open(&r, box_path("Maildir"), &err), 0);
+	assert_int_equal(repo_set_head(&r, &none, &one, "x", &err), ERR_NOTFOUND);
 	repo_close(&r);
 }
 
@@ -375,7 +443,10 @@ int main(void)
 		T(configuration_written_is_what_git_reads),
 		T(the_lock_excludes_and_a_killed_holder_gives_it_back),
 		T(head_moves_only_from_where_it_was),
-		T(a_ref_lock_left_behind_is_named),
+		T(a_lock_of_another_git_is_named_and_an_old_one_removed),
+		T(a_lock_that_we_left_when_killed_does_not_stop_us),
+		T(a_branch_in_a_directory_and_a_detached_head_move),
+		T(head_never_names_what_is_missing),
 		T(a_detached_head_is_its_own_branch),
 		T(state_files_lie_in_a_directory_of_their_own),
 	};

@@ -1,0 +1,470 @@
+/*
+ * casegen.h -- makes random three-sided cases from a seed: a base, and what two sides did to it while they were apart.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef CASEGEN_H
+#define CASEGEN_H
+
+#include "cases.h"
+
+/* Contents: below 200 one for each message of the base, then two edits of each of these, then deliveries. */
+#define BASE_MAILS 30
+#define EDITS 200
+#define DELIVERIES 480
+
+static uint64_t rnd_state;
+
+/* rnd: below n. The generator is splitmix64. */
+static inline unsigned rnd(unsigned n)
+{
+	uint64_t z = rnd_state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	z ^= z >> 31;
+	return (unsigned)((z >> 16) % n);
+}
+
+static inline bool chance(unsigned percent)
+{
+	return rnd(100) < percent;
+}
+
+/* What happened to a message on a side. */
+enum fate {
+	KEEP, FLAG, TO_CUR, TO_NEW, MOVE, MOVE_REKEYED, REKEY, SUFFIX, EDIT, MOVE_EDIT, DELETE, TAIL, DATE
+};
+
+static inline enum fate pick_fate(void)
+{
+	static const unsigned char weight[] = { 25, 18, 6, 2, 10, 5, 3, 5, 6, 2, 11, 2, 3 };
+	unsigned r = rnd(98), i = 0;
+
+	while (r >= weight[i])
+		r -= weight[i++];
+	return (enum fate)i;
+}
+
+static inline void gen_date(struct inst *x, unsigned odd)
+{
+	x->mtime = chance(odd) ? 1100000000 + rnd(4) : name_seconds(x->name, key_len(x->name));
+}
+
+/* A new key before the info that the name has. */
+static inline void set_key(struct inst *x, const char *key)
+{
+	char info[NAME_LONGEST + 1] = "";
+
+	memcpy(info, x->name + key_len(x->name), strlen(x->name) - key_len(x->name));
+	write_name(x->name, key, strlen(key), info);
+}
+
+static inline void set_info(struct inst *x, const char *info)
+{
+	write_name(x->name, x->name, key_len(x->name), info);
+}
+
+static inline void toggle_flags(struct inst *x)
+{
+	static const char letters[] = "DFPRSTab";
+	char out[NAME_LONGEST + 1];
+	struct name n;
+
+	name_parse(&n, x->name, strlen(x->name));
+	if (n.has_info && !n.has_flags)
+		return;
+	for (unsigned i = 1 + rnd(2); i; i--)
+		n.flags ^= name_flag(letters[rnd(8)]);
+	if (name_join(out, n.s, n.keylen, n.flags, n.tail, n.taillen))
+		memcpy(x->name, out, sizeof(out));
+	if (chance(95))
+		x->sub = NAME_CUR;
+}
+
+static inline void gen_info(struct inst *x)
+{
+	unsigned r = rnd(100);
+
+	if (x->sub == NAME_NEW && r < 90)
+		return;
+	if (r < 3)
+		return;
+	if (r < 5)
+		set_info(x, chance(50) ? ":1,op" : ":");
+	else if (r < 9)
+		set_info(x, chance(50) ? ":2,FS,tail" : ":2,-x");
+	else
+		set_info(x, chance(50) ? ":2," : ":2,S");
+	if (chance(40) && x->sub == NAME_CUR)
+		toggle_flags(x);
+}
+
+/* A key of few kinds: any two messages may have the same. */
+static inline void loose_key(char *key, size_t size)
+{
+	static const char *const suffix[] = { "", "", ",S=1", ",S=1,W=2", ",W=2" };
+	unsigned r = rnd(100);
+
+	if (r < 3)
+		snprintf(key, size, "%s", chance(50) ? "x" : "msg.y");
+	else if (r < 5)
+		snprintf(key, size, "%0*u%s", 190 + (int)rnd(60), rnd(2), suffix[rnd(5)]);
+	else
+		snprintf(key, size, "%u.M%u.h%s", 1000000000 + rnd(2), rnd(3), suffix[rnd(5)]);
+}
+
+/* A folder of that side, or now and then a new one. */
+static inline unsigned pick_folder(const struct tcase *c, int side)
+{
+	unsigned f = rnd(CASE_FOLDERS);
+
+	if (!chance(5))
+		for (unsigned i = 0; i < 40 && !c->mark[f][side].here; i++)
+			f = rnd(CASE_FOLDERS);
+	return f;
+}
+
+/* Names that come on both sides: few, so that they meet. */
+static inline void added_key(char *key, size_t size)
+{
+	snprintf(key, size, "%u.A%u.mx", 2000000000 + rnd(2), rnd(4));
+}
+
+static inline void new_key(const struct tcase *c, char *key, size_t size, size_t i)
+{
+	if (c->loose)
+		loose_key(key, size);
+	else if (chance(15))
+		added_key(key, size);
+	else
+		snprintf(key, size, "%u.R%zu_%u.mx", 1500000000 + (unsigned)i, i, rnd(2));
+}
+
+static inline void change_suffix(struct inst *x)
+{
+	char key[NAME_LONGEST + 1];
+	size_t full = key_len(x->name), part = short_len(x->name);
+
+	if (full > 200)
+		return;
+	snprintf(key, sizeof(key), "%.*s%s", (int)part, x->name, full > part ? "" : chance(50) ? ",S=77" : ",S=77,W=79");
+	set_key(x, key);
+}
+
+static inline void apply_fate(const struct tcase *c, int side, size_t i, struct inst *x, enum fate fate)
+{
+	char key[NAME_LONGEST + 1];
+
+	switch (fate) {
+	case KEEP:
+		break;
+	case FLAG:
+		toggle_flags(x);
+		break;
+	case TO_CUR:
+		x->sub = NAME_CUR;
+		if (!strchr(x->name, ':') && chance(80))
+			set_info(x, ":2,");
+		break;
+	case TO_NEW:
+		x->sub = NAME_NEW;
+		if (chance(70))
+			set_info(x, "");
+		break;
+	case MOVE:
+	case MOVE_EDIT:
+	case MOVE_REKEYED:
+		x->folder = (uint8_t)pick_folder(c, side);
+		break;
+	case SUFFIX:
+		change_suffix(x);
+		break;
+	case DELETE:
+		x->here = false;
+		break;
+	case TAIL:
+		set_info(x, chance(50) ? ":2,S,more" : chance(60) ? ":2,F,tail" : ":1,other");
+		break;
+	case DATE:
+		gen_date(x, 80);
+		break;
+	case REKEY:
+	case EDIT:
+		break;
+	}
+	if (fate == MOVE_REKEYED || fate == REKEY) {
+		new_key(c, key, sizeof(key), i);
+		set_key(x, key);
+		if (chance(60))
+			gen_date(x, 20);
+	}
+	if (fate == EDIT || fate == MOVE_EDIT)
+		x->content = (uint16_t)(c->loose ? rnd(5) : EDITS + 2 * i + rnd(2));
+	/* A date that the name told is told by a line now: how a server keeps it when it moves the message. */
+}
+
+static inline void gen_base(struct tcase *c)
+{
+	size_t n = chance(20) ? rnd(4) : rnd(BASE_MAILS + 1);
+
+	for (unsigned f = 0; f < 4 + chance(10) * 5u; f++)
+		if (f == 0 || chance(80))
+			c->mark[f][BASE] = (struct mark){ true, f + 1 };
+	for (size_t i = 0; i < n; i++) {
+		struct inst *x = &c->m[c->n].at[BASE];
+		char key[NAME_LONGEST + 1];
+
+		memset(&c->m[c->n], 0, sizeof(*c->m));
+		x->folder = (uint8_t)pick_folder(c, BASE);
+		x->sub = chance(25) ? NAME_NEW : NAME_CUR;
+		if (c->loose)
+			loose_key(key, sizeof(key));
+		else
+			snprintf(key, sizeof(key), "%u.M%zuP7.mx%s", 1000000000 + rnd(9), i, chance(30) ? ",S=7" : "");
+		x->content = (uint16_t)(c->loose ? rnd(5) : i);
+		if (!c->loose && c->n && chance(12)) {
+			const struct inst *y = &c->m[rnd((unsigned)c->n)].at[BASE];
+
+			if (chance(50))
+				snprintf(key, sizeof(key), "%.*s", (int)key_len(y->name), y->name);
+			else
+				x->content = y->content;
+			if (chance(30))
+				x->folder = y->folder;
+		}
+		snprintf(x->name, sizeof(x->name), "%s", key);
+		gen_info(x);
+		gen_date(x, 25);
+		x->here = name_is_message(x->name, strlen(x->name));
+		if (x->here && !case_path_taken(c, BASE, c->n))
+			c->n++;
+	}
+}
+
+/* Folders that a side renames, deletes with all that is in them, or empties into another. */
+static inline void gen_folder_moves(struct tcase *c, int side)
+{
+	for (unsigned f = 1; f < CASE_FOLDERS; f++) {
+		unsigned r = rnd(100), to = rnd(CASE_FOLDERS);
+		bool delete = r >= 8 && r < 13;
+
+		if (!c->mark[f][BASE].here || r >= 16 || to == f)
+			continue;
+		if (side == THEIRS && chance(40))
+			for (unsigned g = 0; g < CASE_FOLDERS; g++)
+				if (!c->mark[g][BASE].here && c->mark[g][OURS].here && c->mark[g][OURS].id == c->mark[f][BASE].id)
+					to = g;
+		if (r < 8) {
+			if (c->mark[to][BASE].here || c->mark[to][side].here)
+				continue;
+			c->mark[to][side] = c->mark[f][side];
+			if (chance(10))
+				c->mark[to][side].id = 50 + to;
+		}
+		c->mark[f][side].here = false;
+		for (size_t i = 0; i < c->n; i++) {
+			struct inst *x = &c->m[i].at[side];
+
+			if (x->here && x->folder == f && delete)
+				x->here = false;
+			else if (x->here && x->folder == f)
+				x->folder = (uint8_t)to;
+		}
+	}
+	if (chance(15)) {
+		unsigned f = rnd(CASE_FOLDERS);
+
+		if (!c->mark[f][side].here)
+			c->mark[f][side] = (struct mark){ true, 60 + f + (chance(50) ? 20u * (unsigned)side : 0) };
+	}
+}
+
+static inline void gen_fates(struct tcase *c, int side, unsigned busy)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct inst *x = &c->m[i].at[side];
+
+		if (!c->m[i].at[BASE].here || !x->here)
+			continue;
+		if (side == THEIRS && chance(25)) {
+			*x = c->m[i].at[OURS];
+			if (x->here && chance(40))
+				toggle_flags(x);
+		} else if (chance(busy)) {
+			apply_fate(c, side, i, x, pick_fate());
+			if (x->here && chance(30))
+				apply_fate(c, side, i, x, chance(70) ? FLAG : pick_fate());
+		}
+		if (x->here && (!name_is_message(x->name, strlen(x->name)) || case_path_taken(c, side, i)))
+			*x = c->m[i].at[BASE];
+		if (x->here && case_path_taken(c, side, i))
+			x->here = false;
+	}
+}
+
+static inline void gen_added(struct tcase *c, int side, struct inst *x)
+{
+	char key[NAME_LONGEST + 1];
+	const struct inst *y = c->n ? &c->m[rnd((unsigned)c->n)].at[side] : NULL;
+
+	x->folder = (uint8_t)pick_folder(c, side);
+	x->sub = chance(50) ? NAME_NEW : NAME_CUR;
+	if (c->loose)
+		loose_key(key, sizeof(key));
+	else
+		added_key(key, sizeof(key));
+	x->content = (uint16_t)(c->loose ? rnd(5) : DELIVERIES + rnd(5));
+	if (y && y->here && !c->loose) {
+		if (chance(12))
+			snprintf(key, sizeof(key), "%.*s", (int)key_len(y->name), y->name);
+		if (chance(12))
+			x->content = y->content;
+	}
+	snprintf(x->name, sizeof(x->name), "%s", key);
+	gen_info(x);
+	gen_date(x, 25);
+}
+
+/* The same delivery seen by both sides, more or less. */
+static inline void gen_again(const struct tcase *c, struct inst *x)
+{
+	const struct mail *m = &c->m[rnd((unsigned)c->n)];
+
+	if (m->at[BASE].here || !m->at[OURS].here)
+		return;
+	*x = m->at[OURS];
+	if (chance(40))
+		toggle_flags(x);
+	if (chance(25)) {
+		char key[NAME_LONGEST + 1];
+
+		added_key(key, sizeof(key));
+		set_key(x, key);
+	}
+	if (chance(20))
+		x->content = (uint16_t)(c->loose ? rnd(5) : DELIVERIES + rnd(5));
+	if (chance(20))
+		gen_date(x, 60);
+}
+
+static inline void gen_adds(struct tcase *c, int side)
+{
+	for (unsigned n = rnd(chance(70) ? 6 : 16); n && c->n < CASE_MAILS / 2 + 20u * (unsigned)side; n--) {
+		struct inst *x = &c->m[c->n].at[side];
+
+		memset(&c->m[c->n], 0, sizeof(*c->m));
+		gen_added(c, side, x);
+		if (side == THEIRS && c->n && chance(50))
+			gen_again(c, x);
+		x->here = name_is_message(x->name, strlen(x->name));
+		if (x->here && !case_path_taken(c, side, c->n))
+			c->n++;
+	}
+}
+
+static inline void gen_files(struct tcase *c)
+{
+	for (unsigned f = 0; f < CASE_FILES; f++) {
+		struct version *v = c->file[f];
+		unsigned texts = f ? 27 : 32;
+
+		if (!chance(f ? 20 : 60))
+			continue;
+		v[BASE] = (struct version){ chance(70), rnd(texts), chance(10) ? 0100755 : 0100644 };
+		for (int s = OURS; s < THREE; s++) {
+			unsigned r = rnd(100);
+
+			v[s] = v[BASE];
+			if (r < 20)
+				v[s].here = !v[s].here;
+			else if (r < 50)
+				v[s].text = rnd(texts);
+			else if (r < 60)
+				v[s].mode ^= 0111;
+		}
+	}
+}
+
+/* No base is known: what both sides have of it came from somewhere, and nobody knows that it is the same. */
+static inline void drop_base(struct tcase *c)
+{
+	for (size_t i = 0, n = c->n; i < n; i++) {
+		struct mail *m = &c->m[i];
+
+		m->at[BASE].here = false;
+		if (!m->at[OURS].here || !m->at[THEIRS].here)
+			continue;
+		memset(&c->m[c->n], 0, sizeof(*c->m));
+		c->m[c->n++].at[THEIRS] = m->at[THEIRS];
+		m->at[THEIRS].here = false;
+	}
+	for (unsigned f = 0; f < CASE_FOLDERS; f++)
+		c->mark[f][BASE].here = false;
+	for (unsigned f = 0; f < CASE_FILES; f++)
+		c->file[f][BASE].here = false;
+}
+
+/* Takes back what makes it unclear which message is which. */
+static inline void make_clear(struct tcase *c, int side)
+{
+	size_t i, j;
+
+	for (unsigned n = 0; n < 60 && case_unclear(c, side, &i, &j); n++) {
+		struct inst *x = &c->m[j].at[side];
+		const struct inst *base = &c->m[j].at[BASE];
+
+		if (base->here && !same_inst(x, base))
+			*x = *base;
+		else if (base->here && !c->m[i].at[side].here) {
+			j = i;
+			x = &c->m[i].at[side];
+			*x = c->m[i].at[BASE];
+		} else
+			x->here = false;
+		if (x->here && case_path_taken(c, side, j))
+			x->here = false;
+	}
+}
+
+static inline void gen_case(struct tcase *c, uint64_t seed)
+{
+	unsigned busy;
+
+	memset(c, 0, offsetof(struct tcase, m));
+	memset(c->mark, 0, sizeof(c->mark));
+	memset(c->file, 0, sizeof(c->file));
+	c->seed = seed;
+	rnd_state = seed * 0x2545f4914f6cdd1dull + 1;
+	c->loose = chance(35);
+	c->keep_flagged = chance(20);
+	c->foreign = chance(4);
+	gen_base(c);
+	for (int s = OURS; s < THREE; s++) {
+		for (size_t i = 0; i < c->n; i++)
+			c->m[i].at[s] = c->m[i].at[BASE];
+		for (unsigned f = 0; f < CASE_FOLDERS; f++)
+			c->mark[f][s] = c->mark[f][BASE];
+	}
+	gen_files(c);
+	busy = chance(50) ? 100 : 1 + rnd(60);
+	for (int s = OURS; s < THREE; s++) {
+		if (chance(50))
+			gen_folder_moves(c, s);
+		gen_fates(c, s, chance(8) ? 0 : busy);
+		gen_adds(c, s);
+	}
+	if (chance(10))
+		drop_base(c);
+	else if (!c->loose)
+		for (int s = OURS; s < THREE; s++)
+			make_clear(c, s);
+	if (c->foreign)
+		for (unsigned f = 0; f < CASE_FOLDERS; f++)
+			for (int s = 0; s < THREE; s++)
+				if (chance(50))
+					c->mark[f][s].here = false;
+	case_settle(c);
+}
+
+#endif

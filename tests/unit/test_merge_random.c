@@ -1,0 +1,372 @@
+/*
+ * test_merge_random.c -- thousands of random three-sided cases, each judged by an oracle that knows which message is which.
+ *
+ * MERGE_CASES and MERGE_SEED in the environment say how many, and which is the first: a seed that was printed shows its case again.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "casegen.h"
+#include "verdict.h"
+
+static int op_read(void *ctx, const struct oid *oid, struct bytes *out, struct err *err)
+{
+	const struct blob *b = blobs_find(ctx, oid);
+
+	if (!b)
+		return err_set(err, ERR_NOTFOUND, "no such blob");
+	bytes_add(out, b->b.buf, b->b.len);
+	return 0;
+}
+
+static int op_write(void *ctx, const char *buf, size_t len, struct oid *oid, struct err *err)
+{
+	(void)err;
+	*oid = blobs_put(ctx, buf, len);
+	return 0;
+}
+
+static bool read_text(struct blobs *l, const struct oid *oid, unsigned *text)
+{
+	const struct blob *b = blobs_find(l, oid);
+	unsigned line[3];
+
+	if (!b || sscanf(b->b.buf, "first %u\nsecond %u\nthird %u", &line[0], &line[1], &line[2]) != 3)
+		return false;
+	*text = line[0] + 3 * line[1] + 9 * line[2];
+	return true;
+}
+
+static int op_text(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b, struct oid *out, struct err *err)
+{
+	struct bytes buf = { 0 };
+	unsigned text[THREE];
+	int merged;
+
+	if (!base)
+		return 1;
+	if (!read_text(ctx, base, &text[BASE]) || !read_text(ctx, a, &text[OURS]) || !read_text(ctx, b, &text[THEIRS]))
+		return err_set(err, ERR_FAIL, "no text of ours");
+	merged = merge_text(text[BASE], text[OURS], text[THEIRS]);
+	if (merged < 0)
+		return 1;
+	case_text(&buf, 1, (unsigned)merged);
+	*out = blobs_put(ctx, buf.buf, buf.len);
+	bytes_release(&buf);
+	return 0;
+}
+
+/* merge: the result, and as text in dump (may be NULL). */
+static void merge(struct sides *s, const struct store *base, const struct store *a, const struct store *b, struct store *out,
+		  struct bytes *dump, struct bytes *why)
+{
+	const struct merge_ops ops = { &s->blobs, op_read, op_write, op_text };
+	const struct merge_opts opts = { s->c->keep_flagged };
+	struct err err = { 0 };
+
+	memset(out, 0, sizeof(*out));
+	if (merge_stores(out, base, a, b, &ops, &opts, &err) < 0)
+		bytes_addf(why, "the merge failed: %s\n", err.msg);
+	if (dump)
+		store_dump(out, dump);
+}
+
+static void differ(const struct bytes *have, const struct bytes *want, const char *what, struct bytes *why)
+{
+	if (have->len == want->len && (!have->len || memcmp(have->buf, want->buf, want->len) == 0))
+		return;
+	bytes_addf(why, "%s; it gives\n%sinstead of\n%s", what, have->len ? have->buf : "nothing\n", want->len ? want->buf : "nothing\n");
+}
+
+static void expect(struct sides *s, const struct store *base, const struct store *a, const struct store *b, const struct bytes *want,
+		   const char *what, struct bytes *why)
+{
+	struct bytes dump = { 0 };
+	struct store out;
+
+	merge(s, base, a, b, &out, &dump, why);
+	differ(&dump, want, what, why);
+	store_release(&out);
+	bytes_release(&dump);
+}
+
+static bool same_list(const struct msgs *a, const struct msgs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].name, b->v[i].name) != 0 || !oid_eq(&a->v[i].oid, &b->v[i].oid))
+			return false;
+	return true;
+}
+
+static bool same_file(const struct file *a, const struct file *b)
+{
+	return a && b && a->mode == b->mode && oid_eq(&a->oid, &b->oid);
+}
+
+/* Whether cur/ or new/ of a folder holds messages, the same on all three sides. */
+static bool is_common(const struct sides *s, const char *path, int sub)
+{
+	const struct folder *f[THREE];
+
+	for (int i = 0; i < THREE; i++)
+		if (!(f[i] = store_find_folder(&s->side[i], path)))
+			return false;
+	return f[0]->sub[sub].n && same_list(&f[0]->sub[sub], &f[1]->sub[sub]) && same_list(&f[0]->sub[sub], &f[2]->sub[sub]);
+}
+
+static void copy_list(struct store *to, const char *path, const struct folder *f, int sub)
+{
+	struct folder *g = store_folder(to, path, strlen(path));
+
+	for (size_t i = 0; i < f->sub[sub].n; i++)
+		store_add_msg(g, sub ? NAME_CUR : NAME_NEW, f->sub[sub].v[i].name, f->sub[sub].v[i].len, &f->sub[sub].v[i].oid);
+}
+
+/* Takes apart one side: what all three have goes to common, the rest to part. Markers stay where anything of their folder does. */
+static void split(const struct sides *s, int side, struct store *part, struct store *common)
+{
+	const struct store *from = &s->side[side];
+
+	memset(part, 0, sizeof(*part));
+	memset(common, 0, sizeof(*common));
+	for (size_t i = 0; i < from->nfolders; i++)
+		for (int sub = 0; sub < 2; sub++) {
+			const struct folder *f = &from->folders[i];
+
+			if (f->sub[sub].n)
+				copy_list(is_common(s, f->path, sub) ? common : part, f->path, f, sub);
+		}
+	for (size_t i = 0; i < from->nfiles; i++) {
+		const struct file *f = &from->files[i];
+		bool all = f->class != PATH_MARKER;
+
+		for (int k = 0; k < THREE; k++)
+			all &= same_file(f, store_find_file(&s->side[k], f->path));
+		store_add_file(all ? common : part, f->path, &f->oid, f->mode, f->class);
+	}
+	store_sort(part);
+}
+
+/* What is the same everywhere may be left out, as whole directories. */
+static void check_partial(struct sides *s, const struct bytes *want, struct bytes *why)
+{
+	struct store part[THREE], common[THREE], out;
+	struct bytes dump = { 0 };
+
+	for (int i = 0; i < THREE; i++)
+		split(s, i, &part[i], &common[i]);
+	merge(s, &part[BASE], &part[OURS], &part[THEIRS], &out, NULL, why);
+	for (size_t i = 0; i < common[0].nfolders; i++)
+		for (int sub = 0; sub < 2; sub++)
+			copy_list(&out, common[0].folders[i].path, &common[0].folders[i], sub);
+	for (size_t i = 0; i < common[0].nfiles; i++) {
+		const struct file *f = &common[0].files[i];
+
+		store_add_file(&out, f->path, &f->oid, f->mode, f->class);
+	}
+	store_sort(&out);
+	store_dump(&out, &dump);
+	differ(&dump, want, "the merge of what differs is not the merge of all", why);
+	bytes_release(&dump);
+	store_release(&out);
+	for (int i = 0; i < THREE; i++) {
+		store_release(&part[i]);
+		store_release(&common[i]);
+	}
+}
+
+/* Laws that hold whatever the sides are. */
+static void check_laws(struct sides *s, const struct bytes *dump, struct bytes *why)
+{
+	const struct store *b = &s->side[BASE], *x = &s->side[OURS], *y = &s->side[THEIRS];
+	struct bytes xdump = { 0 }, ydump = { 0 };
+
+	store_dump(x, &xdump);
+	store_dump(y, &ydump);
+	expect(s, b, x, y, dump, "the same merge twice is not the same", why);
+	expect(s, b, y, x, dump, "merge(base, ours, theirs) is not merge(base, theirs, ours)", why);
+	if (!s->c->foreign) {
+		expect(s, b, x, x, &xdump, "merge(base, ours, ours) is not ours", why);
+		expect(s, b, y, y, &ydump, "merge(base, theirs, theirs) is not theirs", why);
+		expect(s, b, b, y, &ydump, "merge(base, base, theirs) is not theirs", why);
+		expect(s, b, x, b, &xdump, "merge(base, ours, base) is not ours", why);
+		check_partial(s, dump, why);
+	}
+	bytes_release(&xdump);
+	bytes_release(&ydump);
+}
+
+/* judge: what is wrong with the merge of a case; nothing is added to why if all is well. */
+static void judge(const struct tcase *c, struct oracle *o, struct bytes *why)
+{
+	struct sides s = { .c = c };
+	struct bytes dump = { 0 };
+
+	for (int i = 0; i < THREE; i++)
+		case_store(c, i, &s.blobs, &s.side[i]);
+	merge(&s, &s.side[BASE], &s.side[OURS], &s.side[THEIRS], &s.result, &dump, why);
+	oracle_ask(o, c);
+	check_form(&s.result, why);
+	check_kept(&s, why);
+	if (!o->unsure)
+		check_messages(&s, o, why);
+	check_markers(&s, o->unsure ? NULL : o, why);
+	for (unsigned f = 0; f < CASE_FILES; f++)
+		check_file(&s, f, why);
+	check_laws(&s, &dump, why);
+	bytes_release(&dump);
+	store_release(&s.result);
+	for (int i = 0; i < THREE; i++)
+		store_release(&s.side[i]);
+	blobs_release(&s.blobs);
+}
+
+static bool is_bad(const struct tcase *c)
+{
+	static struct oracle o;
+	struct bytes why = { 0 };
+	bool bad;
+
+	judge(c, &o, &why);
+	bad = why.len > 0;
+	bytes_release(&why);
+	return bad;
+}
+
+/* Keeps an edit of the case if it is still a case and still bad. */
+static bool keep_if_bad(struct tcase *c, const struct tcase *before)
+{
+	bool whole = true;
+
+	case_settle(c);
+	for (size_t i = 0; i < c->n; i++)
+		for (int s = 0; s < THREE; s++)
+			whole &= !c->m[i].at[s].here || !case_path_taken(c, s, i);
+	if (whole && is_bad(c))
+		return true;
+	*c = *before;
+	return false;
+}
+
+static bool shrink_mails(struct tcase *c, struct tcase *before)
+{
+	bool better = false;
+
+	for (size_t i = c->n; i-- > 0;) {
+		*before = *c;
+		memmove(&c->m[i], &c->m[i + 1], (--c->n - i) * sizeof(*c->m));
+		if (keep_if_bad(c, before)) {
+			better = true;
+			continue;
+		}
+		for (int s = OURS; s < THREE; s++) {
+			*before = *c;
+			if (!c->m[i].at[BASE].here || same_inst(&c->m[i].at[s], &c->m[i].at[BASE]))
+				continue;
+			c->m[i].at[s] = c->m[i].at[BASE];
+			better |= keep_if_bad(c, before);
+		}
+	}
+	return better;
+}
+
+static bool shrink_rest(struct tcase *c, struct tcase *before)
+{
+	bool better = false;
+
+	for (unsigned f = 0; f < CASE_FOLDERS; f++)
+		for (int s = BASE; s <= THREE; s++) {
+			bool had = false;
+
+			*before = *c;
+			for (int k = 0; k < THREE; k++)
+				if (s == k || s == THREE) {
+					had |= c->mark[f][k].here;
+					c->mark[f][k].here = false;
+				}
+			better |= had && (c->foreign || f || s < THREE) && keep_if_bad(c, before);
+			if (!had)
+				continue;
+		}
+	for (unsigned f = 0; f < CASE_FILES; f++) {
+		*before = *c;
+		if (!c->file[f][BASE].here && !c->file[f][OURS].here && !c->file[f][THEIRS].here)
+			continue;
+		memset(c->file[f], 0, sizeof(c->file[f]));
+		better |= keep_if_bad(c, before);
+	}
+	return better;
+}
+
+/* fail_with: shows the smallest case found that is bad in some way, and what the rules say. */
+static void fail_with(const struct tcase *c, const struct bytes *first)
+{
+	static struct tcase small, before;
+	static struct oracle o;
+	struct bytes out = { 0 };
+	char *line;
+
+	small = *c;
+	for (int i = 0; i < 8 && (shrink_mails(&small, &before) + shrink_rest(&small, &before)); i++)
+		;
+	bytes_addf(&out, "what was found first:\n%.1500s\nsmallest ", first->buf);
+	case_show(&small, &out);
+	judge(&small, &o, &out);
+	for (line = strtok(out.buf, "\n"); line; line = strtok(NULL, "\n"))
+		print_error("%s\n", line);
+	bytes_release(&out);
+	fail_msg("seed %llu", (unsigned long long)c->seed);
+}
+
+static unsigned long setting(const char *name, unsigned long otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? strtoul(value, NULL, 10) : otherwise;
+}
+
+static void every_random_merge_obeys_the_rules(void **state)
+{
+	static struct tcase c;
+	static struct oracle o;
+	static unsigned long rows[ROWS];
+	unsigned long n = setting("MERGE_CASES", 10000), seed = setting("MERGE_SEED", 1), sure = 0;
+
+	(void)state;
+	for (unsigned long i = 0; i < n; i++) {
+		struct bytes why = { 0 };
+
+		gen_case(&c, seed + i);
+		judge(&c, &o, &why);
+		if (why.len)
+			fail_with(&c, &why);
+		bytes_release(&why);
+		sure += !o.unsure;
+		for (unsigned r = 0; r < ROWS && !o.unsure; r++)
+			rows[r] += o.seen[r];
+	}
+	print_message("%lu cases, %lu of them to the letter\n", n, sure);
+	for (unsigned r = 0; r < ROWS; r++) {
+		print_message("%8lu %s\n", rows[r], row_text[r]);
+		if (n >= 10000)
+			assert_true(rows[r] >= 50);
+	}
+	if (n >= 10000)
+		assert_true(sure >= n / 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_random_merge_obeys_the_rules),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
