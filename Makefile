@@ -103,9 +103,8 @@ check:
 
 # The unit tests once more, where every read and write of memory is watched.
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-check-asan: asan-programs
-	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0 ASAN_OPTIONS=fast_unwind_on_malloc=0 \
-	$(MAKE) O='$(O)/asan' CFLAGS='$(SANITIZE)' unit
+check-asan:
+	O='$(O)' scripts/check asan
 asan-programs:
 	$(MAKE) O='$(O)/asan' CFLAGS='$(SANITIZE)' unit-programs
 

@@ -58,7 +58,7 @@ t 'and no log entry tells of a deletion' no_deletion_was_committed flags
 
 cp -a proto move
 member move >/dev/null
-RECORDS=$((RECORDS / 3))
+RECORDS=$((RECORDS / 5))
 t "$RECORDS records beside a process that moves from new to cur and back" race_in move 1 move "$TRASH/move"
 t 'then one record in quiet leaves git nothing to say, too' at_rest move
 t 'and its log tells of no deletion' no_deletion_was_committed move

@@ -24,6 +24,7 @@
 #include "exit.h"
 #include "fresh.h"
 #include "progress.h"
+#include "upkeep.h"
 #include "verbs.h"
 
 /* Files up to this size that are no messages are read at every record: their stat data may be too coarse to show a change. */
@@ -525,6 +526,7 @@ int record_main(int argc, char **argv)
 	held = record_warn(&m, &res);
 	if (res.committed && push && m.repo.auto_push)
 		member_spawn(&m, (const char *const[]){ "push", NULL });
+	upkeep_after(&m);
 	record_release(&res);
 	member_close(&m);
 	return held ? EXIT_INCOMPLETE : EXIT_DONE;

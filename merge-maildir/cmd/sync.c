@@ -21,6 +21,7 @@
 #include "exit.h"
 #include "push.h"
 #include "update.h"
+#include "upkeep.h"
 #include "verbs.h"
 
 /* How often the whole is done again when the world moves underneath. */
@@ -275,6 +276,7 @@ static int sync_background(struct member *m, bool push)
 		close(fd);
 	if (ret < 0 || (ret = sync_local(m, false, true, &out, &err)) < 0)
 		return exit_error(&err);
+	upkeep_after(m);
 	if (!push || !m->repo.auto_push)
 		return EXIT_DONE;
 	if (!out.recorded)
@@ -351,6 +353,7 @@ int sync_main(int argc, char **argv)
 		if (ret > status)
 			status = ret;
 	}
+	upkeep_after(&m);
 	member_close(&m);
 	return status;
 }

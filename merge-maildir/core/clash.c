@@ -1,8 +1,9 @@
 /*
  * clash.c -- two results of a merge that want the same key, or the same path, in one folder.
  *
- * The order in which clashes are settled is made of contents and names alone, never of sides. A derived key that is taken by the same content
- * already is not a clash: a member that merged before has that copy, and merging again must not make another.
+ * The order in which clashes are settled is made of contents and names alone, never of sides. A derived key
+ * that is taken by the same content already is not a clash: a member that merged before has that copy, and
+ * merging again must not make another.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,7 +18,10 @@
 /* In msg.sub of an unchanged message: it became a result. */
 #define TAKEN_OUT 2
 
-/* A result under its derived key. The result itself keeps its old one until all are done, because the list is sorted by it. */
+/*
+ * A result under its derived key. The result itself keeps its old one until all are done, because the list is
+ * sorted by it.
+ */
 struct derived {
 	size_t result;
 	struct msg msg;
@@ -87,8 +91,9 @@ static void take_out(struct clash *k, uint32_t folder, struct msg *m)
 }
 
 /*
- * An unchanged message is in both sides: it shares a key with whatever stays under that key in either. What is new under its
- * key, or got its very path when flags were merged, is a clash, and then it becomes a result like the others.
+ * An unchanged message is in both sides: it shares a key with whatever stays under that key in either. What is
+ * new under its key, or got its very path when flags were merged, is a clash, and then it becomes a result
+ * like the others.
  */
 static void take_out_clashing(struct clash *k)
 {
@@ -159,8 +164,8 @@ static void collapse(struct clash *k, struct result *v, size_t n)
 }
 
 /*
- * A run of one key and content: what is only in A pairs off with what is only in B, in order; what was put here by the merge itself (held by
- * neither) becomes one with the first. False if nothing happened.
+ * A run of one key and content: what is only in A pairs off with what is only in B, in order; what was put
+ * here by the merge itself (held by neither) becomes one with the first. False if nothing happened.
  */
 static bool unite_run(struct clash *k, struct result *v, size_t n)
 {
@@ -327,7 +332,10 @@ static void find_holders(struct clash *k, struct holders *h, const struct result
 	}
 }
 
-/* The copy that is there already takes the flags, if that cannot make it collide with yet another file of the same key. */
+/*
+ * The copy that is there already takes the flags, if that cannot make it collide with yet another file of the
+ * same key.
+ */
 static void unite_with_holder(struct clash *k, struct holders *h, struct result *res, const struct msg *label)
 {
 	struct result *into = h->derived ? &k->c->results.v[h->derived->result] : h->only;

@@ -70,8 +70,8 @@ static bool is_there(const struct inst *i, const struct msg *label, uint32_t fol
 }
 
 /* Appends a result; *held collects in which sides it stays under its key. */
-static int emit(struct combine *c, const struct origin *o, const struct msg *label, uint32_t folder, const struct oid *oid,
-		bool away, uint8_t *held, struct err *err)
+static int emit(struct combine *c, const struct origin *o, const struct msg *label, uint32_t folder,
+		const struct oid *oid, bool away, uint8_t *held, struct err *err)
 {
 	struct result res = { .msg = *label, .folder = folder, .away = away, .mtime = COMBINE_AS_MARKED };
 	int r;
@@ -119,8 +119,8 @@ static int together(struct combine *c, const struct origin *o, uint32_t folder, 
 }
 
 /*
- * Row 9: moved to two places. Each copy has the key of the side that moved it there. A content that one side changed is in both;
- * contents that both changed stay where they are, which keeps both without doubling any.
+ * Row 9: moved to two places. Each copy has the key of the side that moved it there. A content that one side
+ * changed is in both; contents that both changed stay where they are, which keeps both without doubling any.
  */
 static int apart(struct combine *c, const struct origin *o, uint8_t *held, struct err *err)
 {
@@ -138,7 +138,10 @@ static int apart(struct combine *c, const struct origin *o, uint8_t *held, struc
 	return r;
 }
 
-/* Both sides have it. A folder that the other side renamed in the meantime is already taken into account in folder. */
+/*
+ * Both sides have it. A folder that the other side renamed in the meantime is already taken into account in
+ * folder.
+ */
 static int both(struct combine *c, const struct origin *o, uint8_t *held, struct err *err)
 {
 	const struct inst *base = &o->at[SIDE_BASE], *a = &o->at[SIDE_A], *b = &o->at[SIDE_B];

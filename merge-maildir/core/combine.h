@@ -15,7 +15,10 @@
 #include "mem.h"
 #include "trio.h"
 
-/* The date of a result is what the markers say about its folder and key, merged as they are: nothing is to be done for it. */
+/*
+ * The date of a result is what the markers say about its folder and key, merged as they are: nothing is to be
+ * done for it.
+ */
 #define COMBINE_AS_MARKED INT64_MIN
 
 /* A message of the merged store. */
@@ -44,7 +47,10 @@ struct combine {
 	struct insts gone; /* instances of A and B whose message is not under their key in their folder any more */
 };
 
-/* combine_run: appends what becomes of these messages to c's lists, in their order. combine_release() frees them. */
+/*
+ * combine_run: appends what becomes of these messages to c's lists, in their order. combine_release() frees
+ * them.
+ */
 int combine_run(struct combine *c, const struct origins *o, struct err *err);
 void combine_release(struct combine *c);
 

@@ -102,7 +102,8 @@ static struct msg verbatim(const struct msg *like, const struct msg *name)
 }
 
 /* Both sides changed name or directory, and not to the same. */
-static struct msg rebuild(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b, const struct msg *keyof)
+static struct msg rebuild(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b,
+			  const struct msg *keyof)
 {
 	struct slice key = base ? three_way(key_of(base), key_of(a), key_of(b)) : smaller(key_of(a), key_of(b));
 	char buf[NAME_LONGEST + 1];
@@ -118,7 +119,8 @@ static struct msg rebuild(struct arena *arena, const struct msg *base, const str
 	return verbatim(like, cmp(name_a, name_b) <= 0 ? a : b);
 }
 
-struct msg label_merge(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b, const struct msg *keyof)
+struct msg label_merge(struct arena *arena, const struct msg *base, const struct msg *a, const struct msg *b,
+		       const struct msg *keyof)
 {
 	const struct msg *m;
 

@@ -1,10 +1,11 @@
 /*
  * match.c -- which message of a side is which message of the base, and which additions of both sides are one.
  *
- * A message that is at its place on both sides never comes here. The rest are matched in passes, better evidence first,
- * each pass over everything that is left before the next one, so that a good pair is never lost to a poor one. Whoever is matched
- * is out of all later passes: therefore a pass by key alone finds only pairs in two folders (a move), and a message of
- * a side that stayed where it was is never taken for a moved one.
+ * A message that is at its place on both sides never comes here. The rest are matched in passes, better
+ * evidence first, each pass over everything that is left before the next one, so that a good pair is never
+ * lost to a poor one. Whoever is matched is out of all later passes: therefore a pass by key alone finds only
+ * pairs in two folders (a move), and a message of a side that stayed where it was is never taken for a moved
+ * one.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -177,7 +178,10 @@ static size_t probe_y(const struct lists *l, unsigned by, struct probe *v)
 	return n;
 }
 
-/* Keeps those of v that have a hash in common with the others, and a few more. In most passes over a large list that is hardly any. */
+/*
+ * Keeps those of v that have a hash in common with the others, and a few more. In most passes over a large
+ * list that is hardly any.
+ */
 static size_t keep_common(struct probe *v, size_t n, const struct probe *others, size_t nothers)
 {
 	size_t size = 64, i, left = 0;

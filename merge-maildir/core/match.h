@@ -45,14 +45,15 @@ void match_add(struct insts *l, const struct inst *i);
 struct origin *match_origin(struct origins *o);
 
 /*
- * match_side: gives the origins that have no instance on this side yet one of those that came, in the order of the passes in
- * match.c. Both are sorted by folder, then by match_cmp(). Those that were found are taken out of came.
+ * match_side: gives the origins that have no instance on this side yet one of those that came, in the order of
+ * the passes in match.c. Both are sorted by folder, then by match_cmp(). Those that were found are taken out
+ * of came.
  */
 void match_side(struct origins *o, enum side side, struct insts *came);
 
 /*
- * match_added: what came on either side becomes origins without a base: those on both sides that are one message become one.
- * Sorts both lists, and by where the messages are to be.
+ * match_added: what came on either side becomes origins without a base: those on both sides that are one
+ * message become one. Sorts both lists, and by where the messages are to be.
  */
 void match_added(struct origins *o, struct insts *a, struct insts *b);
 

@@ -94,7 +94,10 @@ static void note_differences(struct merge *m, bool a_as_base, bool b_as_base, bo
 	m->differ[SIDE_A][SIDE_B] |= !a_as_b;
 }
 
-/* What two stores that never met both have is the same message, and needs no look at its date if the folder's markers are the same. */
+/*
+ * What two stores that never met both have is the same message, and needs no look at its date if the folder's
+ * markers are the same.
+ */
 static bool same_without_base(const struct merge *m, uint32_t folder)
 {
 	const struct file *a = m->trios.v[folder].marker[SIDE_A], *b = m->trios.v[folder].marker[SIDE_B];
@@ -217,8 +220,9 @@ static void join(struct merge *m, const struct merge_ops *ops)
 }
 
 /*
- * The side whose store is the result as it stands, or SIDE_BASE if there is none. The rows say the same of its messages anyway; of its files,
- * even a marker that tells dates of messages that are long gone is kept as it is.
+ * The side whose store is the result as it stands, or SIDE_BASE if there is none. The rows say the same of its
+ * messages anyway; of its files, even a marker that tells dates of messages that are long gone is kept as it
+ * is.
  */
 static enum side winner(const struct merge *m)
 {
@@ -254,7 +258,10 @@ static int match(struct merge *m, bool no_renames, struct err *err)
 	return r;
 }
 
-/* Merges n results of cur/ or new/ of a folder into the unchanged messages that are in out. Both are sorted. From the back, in place. */
+/*
+ * Merges n results of cur/ or new/ of a folder into the unchanged messages that are in out. Both are sorted.
+ * From the back, in place.
+ */
 static void put(struct msgs *l, const struct result *v, size_t n)
 {
 	size_t old = l->n, at = old + n;

@@ -57,7 +57,10 @@ static void keep(struct work *w, const struct file *f, const struct oid *oid, un
 	store_add_file(w->out, f->path, oid, mode, f->class);
 }
 
-/* Both sides have it and not with the same content. a and b come in the order of their ids, so that ops need not be symmetric. */
+/*
+ * Both sides have it and not with the same content. a and b come in the order of their ids, so that ops need
+ * not be symmetric.
+ */
 static int merge_content(struct work *w, const struct file *base, const struct file *a, const struct file *b, unsigned mode)
 {
 	struct oid oid;
@@ -101,7 +104,10 @@ static int merge_one(struct work *w, const struct file *base, const struct file 
 	return 0;
 }
 
-/* Takes the file with the first path off the front of the three lists, as far as they have it. False at the end. */
+/*
+ * Takes the file with the first path off the front of the three lists, as far as they have it. False at the
+ * end.
+ */
 static bool next_path(const struct store *const in[SIDES], size_t at[SIDES], const struct file *f[SIDES])
 {
 	const char *first = NULL;

@@ -12,9 +12,10 @@
 #include "trio.h"
 
 /*
- * merge_files: adds the files to out, whose messages and markers are complete, and sorts all files. Three-way by presence,
- * mode and content: deleted by one side and changed by the other stays. Two contents that cannot be merged are both kept,
- * the one with the larger id under its path, ".", and the first 12 digits of that. So is a file at whose path a directory is.
+ * merge_files: adds the files to out, whose messages and markers are complete, and sorts all files. Three-way
+ * by presence, mode and content: deleted by one side and changed by the other stays. Two contents that cannot
+ * be merged are both kept, the one with the larger id under its path, ".", and the first 12 digits of that. So
+ * is a file at whose path a directory is.
  */
 int merge_files(struct store *out, const struct store *const in[SIDES], const struct merge_ops *ops, struct err *err);
 

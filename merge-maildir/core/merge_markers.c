@@ -99,8 +99,8 @@ static void forget(struct marker *m, const struct msg **keys, size_t n)
 }
 
 /*
- * The dates of results that are not where and what they were follow the message. The dates of keys that are gone go too, unless
- * another message has the key, and with it the line.
+ * The dates of results that are not where and what they were follow the message. The dates of keys that are
+ * gone go too, unless another message has the key, and with it the line.
  */
 static void edit(const struct work *w, uint32_t f, struct marker *m, size_t nresults, size_t ngone)
 {

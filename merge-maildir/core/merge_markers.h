@@ -11,8 +11,9 @@
 #include "store.h"
 
 /*
- * merge_markers: adds the markers to out, whose messages are complete. c: the results, sorted by folder; gone is sorted here.
- * A folder has a marker if a message is in it, if one side made it, or if neither side deleted it.
+ * merge_markers: adds the markers to out, whose messages are complete. c: the results, sorted by folder; gone
+ * is sorted here. A folder has a marker if a message is in it, if one side made it, or if neither side deleted
+ * it.
  */
 int merge_markers(struct store *out, struct combine *c, struct err *err);
 

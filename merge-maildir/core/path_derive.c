@@ -78,8 +78,8 @@ static bool is_directory(const struct store *s, const char *path)
 }
 
 /*
- * The path with dot and some digits after it. The end of its last component is cut off if need be; in a directory whose path leaves no room,
- * the file goes to the root.
+ * The path with dot and some digits after it. The end of its last component is cut off if need be; in a
+ * directory whose path leaves no room, the file goes to the root.
  */
 static char *with_tail(struct arena *arena, const struct file *f, char dot, unsigned attempt)
 {
@@ -177,7 +177,10 @@ void path_derive_all(struct store *s, struct files *moved)
 	}
 	if (!moved->n)
 		goto out;
-	/* A file that leaves its path stays in its directory: what is a directory stays one, in whatever order this is done. */
+	/*
+	 * A file that leaves its path stays in its directory: what is a directory stays one, in whatever order
+	 * this is done.
+	 */
 	qsort(moved->v, moved->n, sizeof(*moved->v), cmp_moved);
 	derive_each(s, moved);
 	for (i = 0; i < s->nfiles; i++)

@@ -1,5 +1,6 @@
 /*
- * trio.c -- the folders of a merge: each as the base and the two sides have it, numbered in the order of their paths.
+ * trio.c -- the folders of a merge: each as the base and the two sides have it, numbered in the order of their
+ * paths.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

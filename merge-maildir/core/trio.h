@@ -1,5 +1,6 @@
 /*
- * trio.h -- the folders of a merge: each as the base and the two sides have it, numbered in the order of their paths.
+ * trio.h -- the folders of a merge: each as the base and the two sides have it, numbered in the order of their
+ * paths.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -42,7 +43,10 @@ struct trios {
 	struct arena arena;
 };
 
-/* trio_list: all folders that have a message or a marker on any of the three sides. t is zeroed; trio_release() frees. */
+/*
+ * trio_list: all folders that have a message or a marker on any of the three sides. t is zeroed;
+ * trio_release() frees.
+ */
 void trio_list(struct trios *t, const struct store *const in[SIDES], const struct merge_ops *ops);
 void trio_release(struct trios *t);
 
@@ -50,8 +54,9 @@ void trio_release(struct trios *t);
 bool trio_has(const struct trio *t, enum side side);
 
 /*
- * trio_marker: the content of a folder's marker on that side, an empty one if it has none. Read when it is first asked for: most
- * merges need none, and the marker of an imported folder has a line for each of its messages.
+ * trio_marker: the content of a folder's marker on that side, an empty one if it has none. Read when it is
+ * first asked for: most merges need none, and the marker of an imported folder has a line for each of its
+ * messages.
  */
 int trio_marker(struct trios *t, enum side side, uint32_t folder, const struct marker **out, struct err *err);
 /* trio_mtime: the mtime of the message with this key in that folder on that side, -1 if it is not known. */

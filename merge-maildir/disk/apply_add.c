@@ -33,30 +33,30 @@ struct add_item {
 	char name[NAME_LONGEST + 1];
 };
 
-/* The source folder, opened; NULL if it is not there, and then content is taken instead. */
-static struct apply_folder *open_source(struct apply *a, const char *path)
+/* The source folder, opened in a->from. ERR_NOTFOUND if it is not there, and then content is taken instead. */
+static int open_source(struct apply *a, const char *path, struct err *err)
 {
 	if (a->from.path && !strcmp(a->from.path, path))
-		return &a->from;
+		return 0;
 	apply_folder_close(&a->from);
-	return apply_folder_open(&a->from, a->d, path, APPLY_LOOK, NULL) ? NULL : &a->from;
+	return apply_folder_open(&a->from, a->d, path, APPLY_LOOK, err);
 }
 
-/* What a source folder holds by key. Read once: an entry that is out of date only costs a copy instead of a link. */
-static struct lookup *source_lookup(struct apply *a, const struct apply_folder *src)
+/* What the source folder holds by key. Read once: an entry that is out of date only costs a copy instead of a link. NULL with errno. */
+static struct lookup *source_lookup(struct apply *a)
 {
 	struct apply_source *s = NULL;
 	size_t i;
 
 	for (i = 0; i < a->nsources && !s; i++)
-		if (!strcmp(a->sources[i]->path, src->path))
+		if (!strcmp(a->sources[i]->path, a->from.path))
 			s = a->sources[i];
 	if (!s) {
 		MEM_GROW(a->sources, a->nsources, a->sources_cap);
 		s = a->sources[a->nsources++] = mem_zalloc(sizeof(*s));
-		s->path = src->path;
+		s->path = a->from.path;
 	}
-	return lookup_read(&s->look, src->sub) ? NULL : &s->look;
+	return lookup_read(&s->look, a->from.sub) ? NULL : &s->look;
 }
 
 void apply_add_release(struct apply *a)
@@ -71,85 +71,105 @@ void apply_add_release(struct apply *a)
 	free(a->sources);
 }
 
-static bool is_file(int dirfd, const char *name)
+/* 1 a regular file, 0 nothing or something else, -1 with errno. */
+static int is_file(int dirfd, const char *name)
 {
 	struct stat st;
 
-	return !fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : -1;
+	return S_ISREG(st.st_mode);
+}
+
+/* The first message with the key of name and the content oid: 1 and *out, 0 if there is none, -1 with errno. */
+static int find_content(struct apply *a, struct apply_folder *f, struct lookup *look, const char *name, const struct oid *oid,
+			struct lookup_entry **out)
+{
+	struct name n;
+	size_t pos = 0;
+	int rc;
+
+	name_parse(&n, name, strlen(name));
+	while ((*out = lookup_next(look, n.s, n.keylen, &pos))) {
+		if (apply_is_wanted(a, f, *out))
+			continue;
+		rc = apply_content_is(a, f->sub[(*out)->sub], (*out)->name, oid);
+		if (rc > 0 || (rc < 0 && errno != ENOENT))
+			return rc;
+	}
+	return 0;
 }
 
 /*
  * Finds the file that a moved message is in: where the plan says, or under another name since somebody changed its flags. Those flags go with it.
+ * 1, 0 if there is none, or a negative code.
  */
-static bool find_source(struct apply *a, struct add_item *it)
+static int find_source(struct apply *a, struct add_item *it, struct err *err)
 {
 	const struct plan_step *s = it->step;
-	struct apply_folder *src = open_source(a, s->from_folder);
-	struct apply_name base = { s->from_sub, s->from_name }, want = { s->sub, s->name };
-	struct lookup *look;
+	const struct apply_name base = { s->from_sub, s->from_name }, want = { s->sub, s->name };
+	struct apply_name found;
 	struct lookup_entry *e;
-	struct name n;
-	size_t pos = 0;
+	struct lookup *look;
+	int rc = open_source(a, s->from_folder, err);
 
-	if (!src)
-		return false;
+	if (rc)
+		return rc == ERR_NOTFOUND ? 0 : rc;
 	it->from_sub = s->from_sub;
 	it->from = s->from_name;
-	if (is_file(src->sub[s->from_sub], s->from_name))
-		return true;
-	look = source_lookup(a, src);
-	if (!look)
-		return false;
-	name_parse(&n, s->from_name, strlen(s->from_name));
-	while ((e = lookup_next(look, n.s, n.keylen, &pos))) {
-		struct apply_name found = { e->sub, e->name };
-
-		if (apply_is_wanted(a, src, e) || apply_content_is(a, src->sub[e->sub], e->name, &s->oid) != 1)
-			continue;
-		it->from_sub = e->sub;
-		it->from = e->name;
-		it->sub = apply_name_merge(it->name, &base, &found, &want);
-		return true;
+	rc = is_file(a->from.sub[s->from_sub], s->from_name);
+	if (!rc) {
+		look = source_lookup(a);
+		rc = look ? find_content(a, &a->from, look, s->from_name, &s->oid, &e) : -1;
+		if (rc > 0) {
+			found = (struct apply_name){ e->sub, e->name };
+			it->from_sub = e->sub;
+			it->from = e->name;
+			it->sub = apply_name_merge(it->name, &base, &found, &want);
+		}
 	}
-	return false;
+	return rc < 0 ? err_errno(err, "cannot look for '%s' in folder '%s'", s->from_name, s->from_folder) : rc;
 }
 
 /*
  * A move whose source is gone may have been carried out before, and then somebody changed the flags of what it made. A second file with that key would
- * be one mail too many.
+ * be one mail too many. 1, 0, or a negative code.
  */
-static bool is_under_other_name(struct apply *a, struct apply_folder *f, const struct plan_step *s)
+static int is_under_other_name(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
 {
 	struct lookup_entry *e;
-	struct name n;
-	size_t pos = 0;
+	int rc = lookup_read(&f->look, f->sub);
 
-	if (lookup_read(&f->look, f->sub))
-		return false;
-	name_parse(&n, s->name, strlen(s->name));
-	while ((e = lookup_next(&f->look, n.s, n.keylen, &pos)))
-		if (!apply_is_wanted(a, f, e) && apply_content_is(a, f->sub[e->sub], e->name, &s->oid) == 1)
-			return true;
-	return false;
+	if (!rc)
+		rc = find_content(a, f, &f->look, s->name, &s->oid, &e);
+	return rc < 0 ? err_errno(err, "cannot look for '%s' in folder '%s'", s->name, f->path) : rc;
 }
 
 /* Decides how the item's message gets there; counts it when there is nothing to do. */
-static void decide(struct apply *a, struct apply_folder *f, struct add_item *it)
+static int decide(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)
 {
 	const struct plan_step *s = it->step;
+	int rc = apply_content_is(a, f->sub[s->sub], s->name, &s->oid);
 
+	if (rc < 0 && errno != ENOENT)
+		return err_errno(err, "cannot read '%s' in folder '%s'", s->name, f->path);
+	if (rc == 1)
+		return apply_count(a, APPLY_ALREADY);
 	it->sub = s->sub;
 	memcpy(it->name, s->name, strlen(s->name) + 1);
-	if (apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1)
-		apply_count(a, APPLY_ALREADY);
-	else if (!s->from_folder)
-		it->state = ADD_WRITE;
-	else if (find_source(a, it))
+	it->state = ADD_WRITE;
+	if (!s->from_folder)
+		return 0;
+	rc = find_source(a, it, err);
+	if (rc > 0)
 		it->state = ADD_LINK;
-	else if (is_under_other_name(a, f, s))
-		apply_count(a, APPLY_DIFFERS);
-	else
-		it->state = ADD_WRITE;
+	if (rc)
+		return rc < 0 ? rc : 0;
+	rc = is_under_other_name(a, f, s, err);
+	if (rc <= 0)
+		return rc;
+	it->state = ADD_OVER;
+	return apply_count(a, APPLY_DIFFERS);
 }
 
 /* Writes the content of all items that need it. */
@@ -175,22 +195,27 @@ static int write_all(struct apply *a, struct apply_folder *f, struct add_item *v
 	return 0;
 }
 
+static int link_one(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)
+{
+	int rc = open_source(a, it->step->from_folder, err);
+
+	if (rc)
+		return rc == ERR_NOTFOUND ? APPLY_NO_LINK : rc;
+	return apply_content_place(a, f, &it->step->oid, it->sub, it->name, NULL, a->from.sub[it->from_sub], it->from, err);
+}
+
 static int place_one(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)
 {
-	struct apply_folder *src;
 	bool other = it->sub != it->step->sub || strcmp(it->name, it->step->name);
 	int rc;
 
-	if (it->state == ADD_LINK) {
-		src = open_source(a, it->step->from_folder);
-		rc = src ? apply_content_place(a, f, &it->step->oid, it->sub, it->name, NULL, src->sub[it->from_sub], it->from, err)
-			 : APPLY_NO_LINK;
-		if (rc == APPLY_NO_LINK) {
-			it->state = ADD_WRITE;
-			return 0;
-		}
-	} else {
+	if (it->state == ADD_LINK)
+		rc = link_one(a, f, it, err);
+	else
 		rc = apply_content_place(a, f, &it->step->oid, it->sub, it->name, it->tmp, -1, NULL, err);
+	if (rc == APPLY_NO_LINK) {
+		it->state = ADD_WRITE;
+		return 0;
 	}
 	it->state = ADD_OVER;
 	return apply_count(a, rc >= 0 && other ? APPLY_DIFFERS : rc);
@@ -221,9 +246,9 @@ static int add_batch(struct apply *a, struct apply_folder *f, const struct plan_
 	int round, rc = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; !rc && i < n; i++) {
 		v[i].step = &s[i];
-		decide(a, f, &v[i]);
+		rc = decide(a, f, &v[i], err);
 	}
 	/* The second round is for what could not be linked. */
 	for (round = 0; !rc && round < 2; round++) {

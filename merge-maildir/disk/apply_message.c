@@ -319,6 +319,7 @@ static int replace_step(struct apply *a, struct apply_folder *f, const struct pl
 	struct stat st;
 	int rc;
 
+	/* Whatever else is the case will be seen under the lock. */
 	if (!is_there(f, s->from_sub, s->from_name, &st) && apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1)
 		return APPLY_ALREADY;
 	rc = apply_content_write(a, f, s, tmp, true, err);

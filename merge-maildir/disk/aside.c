@@ -329,6 +329,13 @@ static int settle(const struct disk *d, int tmpfd, const char *gone, const char 
 	return ASIDE_REMOVED;
 }
 
+static bool is_there(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return !fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT;
+}
+
 /* Under the lock, which goes with the folder. A result, or 100 if the folder cannot be moved. */
 #define CANNOT_MOVE 100
 static int remove_aside(struct disk *d, const char *path, struct lock *l, struct err *err)
@@ -358,8 +365,8 @@ static int remove_aside(struct disk *d, const char *path, struct lock *l, struct
 		rc = settle(d, tmpfd, gone, path, l, err);
 		if (rc >= 0 && sync_dir(parent))
 			rc = failed(path, err);
-		/* Still needed where it could not be put back. */
-		if (rc < 0)
+		/* Still needed where it could be neither removed nor put back. */
+		if (rc < 0 && is_there(tmpfd, gone))
 			origin[0] = '\0';
 	}
 out:

@@ -270,6 +270,8 @@ static int is_new(struct objects_batch *b, enum objects_type type, const void *b
 	if (seen(b, out))
 		return 0;
 	note_seen(b, out);
+	/* What a peer sent as the same object takes its room as well. */
+	b->r->written += len;
 	return !refresh(b, out);
 }
 

@@ -18,9 +18,10 @@ struct repo {
 	git_repository *git;
 	git_odb *odb;
 	char *gitdir;	/* absolute, no trailing '/' */
-	char *worktree; /* absolute, no trailing '/'; NULL in a bare repository */
-	char *branch;	/* what HEAD names: "refs/heads/main" */
+	char *worktree; /* absolute, no trailing '/'; NULL in a bare repository. The directory can be missing: a store that is not mounted */
+	char *branch;	/* what HEAD names: "refs/heads/main"; just "HEAD" when it is detached, as during a rebase */
 	int lockfd;	/* -1: not locked */
+	uint64_t written; /* bytes of objects that were asked to be written, before compression: for upkeep */
 
 	/* maildir.* of git config; see gitmaildir(7) */
 	char *name;		/* maildir.name: what this member is called; NULL if unset (then it is no member yet) */
@@ -33,7 +34,7 @@ struct repo {
 };
 
 /*
- * repo_open: finds the repository as git does from the directory start (NULL: the current one; GIT_DIR and GIT_WORK_TREE count), and reads the configuration.
+ * repo_open: finds the repository as git does from the directory start (NULL: the current one, and GIT_DIR and GIT_WORK_TREE count), and reads the configuration.
  * ERR_NOTMEMBER: there is none; ERR_ENV: it belongs to someone else (safe.directory), uses SHA-256 or an extension that libgit2 does not know.
  * r need not be initialised. On failure nothing is left to close. Calls git_libgit2_init().
  */

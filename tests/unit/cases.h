@@ -169,7 +169,7 @@ static inline void write_name(char out[NAME_LONGEST + 1], const char *key, size_
 /* case_text: what a file says: a set of lines for subscriptions, three lines of three kinds for the others. */
 static inline void case_text(struct bytes *out, size_t file, unsigned text)
 {
-	static const char *const mailbox[] = { "INBOX", "Lists/x", "Work", "Work/Projects", "Drafts" };
+	static const char *const mailbox[] = { "Drafts", "INBOX", "Lists/x", "Work", "Work/Projects" };
 
 	bytes_clear(out);
 	if (file == 0) {

@@ -60,6 +60,7 @@ struct oracle {
 	const struct tcase *c;
 	const char *unsure; /* why nothing can be said about the messages, or NULL */
 	int renamed[THREE][CASE_FOLDERS]; /* what that side calls this folder of the base now, or -1 */
+	bool torn[CASE_FOLDERS]; /* one of the two that the sides renamed one folder to */
 	unsigned seen[ROWS];
 	size_t n;
 	struct want v[4 * CASE_MAILS];
@@ -71,15 +72,18 @@ static inline void oracle_unsure(struct oracle *o, const char *why)
 		o->unsure = why;
 }
 
-static inline int64_t three_way_mtime(int64_t b, int64_t x, int64_t y)
+/* -1 where both sides changed it, one of them back to what the name says: a line that is gone is no date that could be the smaller. */
+static inline int64_t three_way_mtime(const struct inst *b, const struct inst *x, const struct inst *y)
 {
-	if (b < 0 || x < 0 || y < 0)
+	if (b->mtime < 0 || x->mtime < 0 || y->mtime < 0)
 		return -1;
-	if (x == b)
-		return y;
-	if (y == b || x < y)
-		return x;
-	return y;
+	if (x->mtime == b->mtime || x->mtime == y->mtime)
+		return y->mtime;
+	if (y->mtime == b->mtime)
+		return x->mtime;
+	if (x->mtime == name_seconds(x->name, key_len(x->name)) || y->mtime == name_seconds(y->name, key_len(y->name)))
+		return -1;
+	return x->mtime < y->mtime ? x->mtime : y->mtime;
 }
 
 static inline struct name parsed(const char *s)
@@ -204,6 +208,7 @@ static inline void find_renames(struct oracle *o)
 {
 	const struct tcase *c = o->c;
 
+	memset(o->torn, 0, sizeof(o->torn));
 	for (int s = OURS; s < THREE; s++)
 		for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 			int by_id = -1, by_mail = -1;
@@ -236,8 +241,10 @@ static inline void find_renames(struct oracle *o)
 	for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 		int *x = &o->renamed[OURS][f], *y = &o->renamed[THEIRS][f];
 
-		if (*x >= 0 && *y >= 0 && *x != *y)
+		if (*x >= 0 && *y >= 0 && *x != *y) {
+			o->torn[*x] = o->torn[*y] = true;
 			*x = *y = -1;
+		}
 	}
 	for (int s = OURS; s < THREE; s++)
 		for (unsigned f = 0; f < CASE_FOLDERS; f++)
@@ -337,7 +344,7 @@ static inline void all_there(struct oracle *o, size_t i)
 		w->folder = two ? (copy ? yhome : xhome) : xhome == b->folder ? yhome : xhome;
 		w->content = content;
 		combine_name(o, w, b, x, y, two ? (copy ? y->name : x->name) : NULL);
-		w->mtime = row == ROW_CONTENT_BOTH ? -1 : three_way_mtime(b->mtime, x->mtime, y->mtime);
+		w->mtime = row == ROW_CONTENT_BOTH ? -1 : three_way_mtime(b, x, y);
 		set_mask(o, w, m);
 	}
 	if (row == ROW_CONTENT_BOTH) {
@@ -367,8 +374,8 @@ static inline int want_cmp(const void *a, const void *b)
 	return d ? d : oid_cmp(content_oid(x->content), content_oid(y->content));
 }
 
-/* The next message that was added on that side and is in no pair yet, in the order of names, that fits. */
-static inline struct want *partner(struct want *side, size_t n, const struct want *to, bool key)
+/* The next message that was added on that side and is in no pair yet, in the order of names, that fits: pass 0 to the letter, 1 in key and content, 2 in content. */
+static inline struct want *partner(struct want *side, size_t n, const struct want *to, int pass)
 {
 	struct want *best = NULL;
 
@@ -376,7 +383,9 @@ static inline struct want *partner(struct want *side, size_t n, const struct wan
 		struct want *w = &side[i];
 		int d;
 
-		if (w->dead || w->folder != to->folder || w->content != to->content || (key && !same_key(w->name, to->name)))
+		if (w->dead || w->folder != to->folder || w->content != to->content || (pass < 2 && !same_key(w->name, to->name)))
+			continue;
+		if (pass == 0 && (w->sub != to->sub || strcmp(w->name, to->name) != 0))
 			continue;
 		d = best ? strcmp(w->name, best->name) : -1;
 		if (d < 0 || (d == 0 && w->sub < best->sub))
@@ -421,18 +430,18 @@ static inline void added(struct oracle *o)
 	for (int s = OURS; s < THREE; s++)
 		if (n[s])
 			qsort(came[s], n[s], sizeof(**came), by_name);
-	for (int pass = 0; pass < 2; pass++)
+	for (int pass = 0; pass < 3; pass++)
 		for (size_t i = 0; i < n[OURS]; i++) {
 			struct want *x = &came[OURS][i], *y, w;
 
-			if (x->dead || !(y = partner(came[THEIRS], n[THEIRS], x, pass == 0)))
+			if (x->dead || !(y = partner(came[THEIRS], n[THEIRS], x, pass)))
 				continue;
 			w = *x;
 			unite(o, &w, x, y);
-			w.vague = x->vague || y->vague || pass == 1;
+			w.vague = x->vague || y->vague || pass == 2;
 			w.mask = x->mask | y->mask;
 			w.mtime = x->mtime < 0 || y->mtime < 0 ? -1 : x->mtime < y->mtime ? x->mtime : y->mtime;
-			w.row = pass == 0 ? ROW_ADDED_SAME : ROW_ADDED_PAIRED;
+			w.row = pass < 2 ? ROW_ADDED_SAME : ROW_ADDED_PAIRED;
 			o->v[o->n++] = w;
 			o->seen[w.row]++;
 			x->dead = y->dead = true;
@@ -513,8 +522,13 @@ static inline void settle_group(struct oracle *o, struct want **v, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		bool away = false;
 
-		for (size_t j = 0; j < i; j++)
-			away |= !v[j]->dead && same_key(v[i]->name, v[j]->name) && clashes(v[i], v[j]);
+		for (size_t j = 0; j < i; j++) {
+			bool stays = same_key(v[i]->name, v[j]->name);
+
+			away |= !v[j]->dead && stays && clashes(v[i], v[j]);
+			if (!stays && clashes(v[i], v[j]))
+				oracle_unsure(o, "in the way of one that went away itself");
+		}
 		if (v[i]->dead || !away)
 			continue;
 		v[i]->row = v[i]->row == ROW_ADDED ? ROW_ADDED_CLASH : ROW_CLASH;

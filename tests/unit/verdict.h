@@ -148,9 +148,12 @@ static inline void check_kept(const struct sides *s, struct bytes *why)
 				bytes_addf(why, "content %u came on a side and is lost\n", content);
 			else if (n[OURS] + n[THEIRS] > n[BASE] && !got)
 				bytes_addf(why, "content %u is lost: base, ours, theirs have %zu, %zu, %zu copies\n", content, n[BASE], n[OURS], n[THEIRS]);
-			if (got > n[OURS] + n[THEIRS])
+			/* What one side changed and both moved to different places is there twice. */
+			if (got > 2 * (n[OURS] + n[THEIRS]))
 				bytes_addf(why, "content %u is there %zu times: more than both sides have\n", content, got);
 		}
+	if (store_msg_count(&s->result) > store_msg_count(&s->side[OURS]) + store_msg_count(&s->side[THEIRS]))
+		bytes_addf(why, "more messages than both sides have\n");
 	if (total != store_msg_count(&s->result))
 		bytes_addf(why, "%zu messages in the result are on no side\n", store_msg_count(&s->result) - total);
 	for (size_t i = 0; i < s->c->n; i++) {
@@ -203,6 +206,8 @@ static inline unsigned wanted_id(const struct oracle *o, unsigned folder)
 	struct mark b = c->mark[folder][BASE], v[THREE] = { b, c->mark[folder][OURS], c->mark[folder][THEIRS] };
 	char x[MARKER_ID_HEX + 1], y[MARKER_ID_HEX + 1];
 
+	if (o->torn[folder])
+		return 0;
 	for (int s = OURS; s < THREE; s++)
 		for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 			if (o->renamed[s][f] != (int)folder)
