@@ -90,12 +90,23 @@ static int emit(struct combine *c, const struct origin *o, const struct msg *lab
 	return 0;
 }
 
+/*
+ * Whether a message still goes by what the base knew it by, the part of the key before the first ',' at least. Under another key in the
+ * same folder it was paired by its content alone, and may be another delivery of the same bytes: no deletion of the old one is about it.
+ */
+static bool same_short_key(const struct msg *x, const struct msg *y)
+{
+	size_t n = strcspn(x->name, ",:");
+
+	return n == strcspn(y->name, ",:") && !memcmp(x->name, y->name, n);
+}
+
 /* Rows 4, 7, 11 and 13: only one side has it. */
 static int alone(struct combine *c, const struct origin *o, enum side side, uint8_t *held, struct err *err)
 {
 	const struct inst *base = &o->at[SIDE_BASE], *i = &o->at[side];
 
-	if (base->msg && i->home == base->home && oid_eq(&i->msg->oid, &base->msg->oid) &&
+	if (base->msg && i->home == base->home && oid_eq(&i->msg->oid, &base->msg->oid) && same_short_key(i->msg, base->msg) &&
 	    !(c->opts->flag_beats_delete && !match_same_path(i->msg, base->msg)))
 		return 0;
 	return emit(c, o, i->msg, i->folder, &i->msg->oid, false, held, err);

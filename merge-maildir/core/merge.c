@@ -10,7 +10,7 @@
  *                                                     that both changed it agree
  *   3  there    new/ to cur/      anything in place   cur/; and if both sides renamed it, cur/ if it is there on either
  *   4  there    deleted           in its folder with  deleted; with maildir.deleteVsFlag = keep, a message whose name the other
- *                                 the same content    side changed stays as that has it
+ *                                 the same content    side changed stays as that has it; so it always does under another key
  *   5  there    deleted           deleted             deleted
  *   6  there    moved to F        not moved           in F, with the other side's flag changes
  *   7  there    moved to F        deleted             in F: a move survives a deletion

@@ -19,7 +19,7 @@
 #define SUBJECT_MAX 200
 #define AUTHOR_MAX 100
 #define TIME_MAX 253402300799LL /* the end of the year 9999: git fsck dislikes what is later */
-/* A view's parents are no views, so in honest history one level is read. A forged tower of views must not cost more than this many commits. */
+/* A view's parents are no views: honest history is one level deep. A forged tower of views may cost this many commits. */
 #define READ_BUDGET 2000
 
 static char *copy_n(const char *s, size_t len)
@@ -247,7 +247,8 @@ static int derive(struct repo *r, const struct oids *frontier, struct history_co
 	return rc;
 }
 
-int history_view(struct repo *r, struct objects_batch *b, const struct oids *frontier, const struct oid *tree, struct oid *out, struct err *err)
+int history_view(struct repo *r, struct objects_batch *b, const struct oids *frontier, const struct oid *tree, struct oid *out,
+		 struct err *err)
 {
 	struct history_commit c;
 	int rc;
@@ -291,7 +292,8 @@ static int derives(struct repo *r, const struct oid *commit, const struct histor
 }
 
 /* parents, if not NULL, gets the parents of a view. */
-static int view_check(struct repo *r, const struct walk *w, const struct oid *commit, struct oids *parents, int *budget, struct err *err)
+static int view_check(struct repo *r, const struct walk *w, const struct oid *commit, struct oids *parents, int *budget,
+		      struct err *err)
 {
 	struct history_commit c;
 	int rc;
@@ -331,7 +333,8 @@ int history_is_view(struct repo *r, const struct oid *commit, struct err *err)
 }
 
 /* Runs a git command that prints ids, and appends them. Exit status 1 means that there are none. */
-static int ask_git(struct repo *r, const char *const *cmd, const struct oid *one, const struct oids *ids, struct oids *out, struct err *err)
+static int ask_git(struct repo *r, const char *const *cmd, const struct oid *one, const struct oids *ids, struct oids *out,
+		   struct err *err)
 {
 	size_t max = 8 + ids->n, n = 0;
 	const char **argv = mem_alloc(max * sizeof(*argv));
@@ -460,7 +463,10 @@ int history_is_ancestor(struct repo *r, const struct oid *a, const struct oid *b
 	return rc;
 }
 
-/* Counts "<deadbeef parent parent", the lines of git rev-list --left-right --parents, less the views. Only commits with two parents have to be looked at. */
+/*
+ * Counts "<deadbeef parent parent", the lines of git rev-list --left-right --parents, less the views. Only commits with two
+ * parents have to be looked at.
+ */
 static int count_sides(struct repo *r, const struct bytes *list, size_t *left, size_t *right, struct err *err)
 {
 	for (size_t pos = 0; pos < list->len;) {
@@ -482,7 +488,8 @@ static int count_sides(struct repo *r, const struct bytes *list, size_t *left, s
 	return 0;
 }
 
-int history_ahead_behind(struct repo *r, const struct oid *ours, const struct oid *theirs, size_t *ahead, size_t *behind, struct err *err)
+int history_ahead_behind(struct repo *r, const struct oid *ours, const struct oid *theirs, size_t *ahead, size_t *behind,
+			 struct err *err)
 {
 	char a[OID_HEX + 1], b[OID_HEX + 1], range[2 * OID_HEX + 4];
 	const char *const argv[] = { "git", "rev-list", "--left-right", "--parents", range, "--", NULL };

@@ -69,7 +69,10 @@ void note_release(struct note *n)
 	memset(n, 0, sizeof(*n));
 }
 
-/* The process id makes the temporary name ours: a push, a sync and a hook can write at the same time. No peer's name begins with a dot. */
+/*
+ * The process id makes the temporary name ours: a push, a sync and a hook can write at the same time. No peer's name
+ * begins with a dot.
+ */
 void note_write(const struct note *n, const struct repo *r, const char *peer)
 {
 	char *path = path_of(r, peer), *tmp, hex[OID_HEX + 1];

@@ -18,7 +18,9 @@
 #define NAME_REFS "refs/maildir/name/"
 /* A hook has nobody to type a password, and a dead host must not hold it for TCP's quarter of an hour. */
 #define SSH "GIT_SSH_COMMAND=ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
-#define RETRY_AFTER_MS 100
+/* Syncs that pushes started in the background push as well, and one push takes a while: its hooks run between its look at the reference and its lock. */
+#define RETRIES 5
+#define RETRY_AFTER_MS 100 /* and longer each time */
 
 /* One conversation with one peer. */
 struct talk {
@@ -101,23 +103,23 @@ static int run_marked(struct talk *talks, size_t n, const struct repo *r, const 
 
 static int run_talks(struct talk *talks, size_t n, const struct repo *r, judge_fn *judge, struct err *err)
 {
-	static const struct timespec pause = { 0, RETRY_AFTER_MS * 1000000L };
-	const char *const *env;
-	bool again = false, any = false;
-	int rc;
+	const char *const *env = NULL;
+	int rc = 0;
 
-	for (size_t i = 0; i < n; i++)
-		any |= talks[i].again;
-	if (!any)
-		return 0;
-	env = talk_env(r);
-	rc = run_marked(talks, n, r, env, judge, err);
-	for (size_t i = 0; i < n; i++)
-		again |= talks[i].again;
-	if (rc || !again)
-		return rc;
-	nanosleep(&pause, NULL);
-	return run_marked(talks, n, r, env, judge, err);
+	for (long tries = 0; !rc && tries <= RETRIES; tries++) {
+		struct timespec pause = { 0, tries * RETRY_AFTER_MS * 1000000L };
+		bool any = false;
+
+		for (size_t i = 0; i < n; i++)
+			any |= talks[i].again;
+		if (!any)
+			break;
+		if (!env)
+			env = talk_env(r);
+		nanosleep(&pause, NULL);
+		rc = run_marked(talks, n, r, env, judge, err);
+	}
+	return rc;
 }
 
 static void end_talks(struct talk *talks, size_t n)

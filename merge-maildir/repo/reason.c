@@ -34,9 +34,10 @@ static bool skip(const char **s, size_t *len, const char *prefix)
 static bool is_noise(const char *s, size_t len)
 {
 	static const char *const noise[] = {
-		"fatal: Could not read from remote repository", "fatal: the remote end hung up", "fatal: The remote end hung up", "Please make sure you have",
-		"and the repository exists", "hint: ", "To ", "error: failed to push some refs", "fatal: early EOF", "fatal: index-pack failed",
-		"fatal: fetch-pack", "warning: ", "Warning: Permanently added", "Auto packing", "From ", "Another git process seems", "an editor opened by", "are terminated then try again",
+		"fatal: Could not read from remote repository", "fatal: the remote end hung up", "fatal: The remote end hung up",
+		"fatal: early EOF", "fatal: index-pack failed", "fatal: fetch-pack", "error: failed to push some refs",
+		"Please make sure you have", "and the repository exists", "hint: ", "warning: ", "Warning: Permanently added",
+		"To ", "From ", "Auto packing", "Another git process seems", "an editor opened by", "are terminated then try again",
 		"may have crashed in this", "remove the file manually", NULL,
 	};
 

@@ -100,8 +100,8 @@ static int open_failed(struct err *err, int rc, const char *where)
 	const char *why = ge && ge->message ? ge->message : "";
 
 	if (is_foreign(rc))
-		return err_set(err, ERR_ENV, "repository of '%s' belongs to another user: run as that user, or 'git config --global --add safe.directory <dir>'",
-			       where);
+		return err_set(err, ERR_ENV, "repository of '%s' belongs to another user: run as that user, or 'git config --global "
+			       "--add safe.directory <dir>'", where);
 	if (strstr(why, "unsupported extension") || strstr(why, "repository version"))
 		return repo_git_err(err, ERR_ENV, "cannot use repository of '%s'", where);
 	if (rc == GIT_ENOTFOUND)
@@ -122,14 +122,16 @@ static bool dir_is_of(const char *dir, const char *gitdir)
 		return true;
 	if (git_repository_open_ext(&there, dir, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
 		return false;
-	same = strncmp(git_repository_path(there), gitdir, strlen(gitdir)) == 0 && strcmp(git_repository_path(there) + strlen(gitdir), "/") == 0;
+	same = strncmp(git_repository_path(there), gitdir, strlen(gitdir)) == 0 &&
+	       strcmp(git_repository_path(there) + strlen(gitdir), "/") == 0;
 	git_repository_free(there);
 	return same;
 }
 
 /*
- * Where the Maildir is. In a hook GIT_DIR is "." and the current directory is the repository: git then takes that for the work tree, and libgit2 the
- * directory that the repository lies in. Neither is meant: only core.worktree counts, or a .git that leads here.
+ * Where the Maildir is. In a hook GIT_DIR is "." and the current directory is the repository: git then takes that for the
+ * work tree, and libgit2 the directory that the repository lies in. Neither is meant: only core.worktree counts, or a
+ * .git that leads here.
  */
 static char *find_worktree(const struct repo *r)
 {
@@ -182,8 +184,8 @@ static int open_git(struct repo *r, const char *start, struct err *err)
 	rc = git_repository_open_ext(&r->git, where, flags, ceiling);
 	if (rc == GIT_ENOTFOUND && !is_foreign(rc)) {
 		/*
-		 * So it is, too, when the directory that core.worktree names is gone. That is still ours, with a store that is not mounted, and
-		 * whoever opens the work tree will say so.
+		 * So it is, too, when the directory that core.worktree names is gone. That is still ours, with a store
+		 * that is not mounted, and whoever opens the work tree will say so.
 		 */
 		rc = git_repository_open_ext(&r->git, where, flags | GIT_REPOSITORY_OPEN_BARE, ceiling);
 		unmounted = true;
@@ -299,9 +301,11 @@ static int conf_delete_vs_flag(struct repo *r, struct err *err)
 static int read_config(struct repo *r, struct err *err)
 {
 	r->name = repo_config_get(r, "maildir.name");
-	if (conf_delete_vs_flag(r, err) < 0 || conf_bool(r, "maildir.autoPush", true, &r->auto_push, err) < 0 || conf_max_delete(r, err) < 0)
+	if (conf_delete_vs_flag(r, err) < 0 || conf_max_delete(r, err) < 0 ||
+	    conf_bool(r, "maildir.autoPush", true, &r->auto_push, err) < 0)
 		return err ? err->code : ERR_FAIL;
-	if (conf_int(r, "maildir.peerTimeout", 60, &r->peer_timeout, err) < 0 || conf_int(r, "maildir.lockWait", 30, &r->lock_wait, err) < 0)
+	if (conf_int(r, "maildir.peerTimeout", 60, &r->peer_timeout, err) < 0 ||
+	    conf_int(r, "maildir.lockWait", 30, &r->lock_wait, err) < 0)
 		return err ? err->code : ERR_FAIL;
 	return 0;
 }

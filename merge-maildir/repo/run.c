@@ -24,13 +24,19 @@
 #define GIT_MIN_MAJOR 2
 #define GIT_MIN_MINOR 30
 
-/* How often a child whose pipes stay open is asked whether it has ended: a process that it left behind (ssh's ControlPersist) may hold them for hours. */
+/*
+ * How often a child whose pipes stay open is asked whether it has ended: a process that it left behind (ssh's
+ * ControlPersist) may hold them for hours.
+ */
 #define TICK_MS 100
 /* What a child gets between SIGTERM, on which git removes its lock files, and SIGKILL. */
 #define GRACE_MS 2000
 #define ERR_KEEP (128 * 1024)
 
-/* What git sets for its hooks, or takes as the repository to work on; "git rev-parse --local-env-vars" without the configuration given by "git -c", which is for us, too. */
+/*
+ * What git sets for its hooks, or takes as the repository to work on: "git rev-parse --local-env-vars" without the
+ * configuration given by "git -c", which is for us, too.
+ */
 static const char *const hook_env[] = {
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
 	"GIT_COMMON_DIR", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_CONFIG", "GIT_IMPLICIT_WORK_TREE",
@@ -418,7 +424,7 @@ int run_detached(const char *const *argv, const char *cwd, struct err *err)
 		goto out;
 	}
 	if (pid == 0) {
-		/* A session of its own, so that the end of an ssh session or a ^C does not reach it; forked twice, so that nobody has to wait for it. */
+		/* A session of its own: the end of an ssh session or a ^C does not reach it. Forked twice: nobody has to wait for it. */
 		if (setsid() >= 0 && (pid = fork()) == 0)
 			become(argv, env, cwd, wr);
 		e = errno;

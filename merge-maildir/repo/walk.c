@@ -191,8 +191,9 @@ static int spread(struct walk *w, size_t at, uint64_t all, struct err *err)
 }
 
 /*
- * paint: gives every head's colour to its ancestors, newest first, until only commits with all colours are left to look at. No head can be behind such a
- * commit (it would be its own ancestor), and no best common ancestor either, so wrong dates cost time only.
+ * paint: gives every head's colour to its ancestors, newest first, until only commits with all colours are left to look
+ * at. No head can be behind such a commit (it would be its own ancestor), and no best common ancestor either, so wrong
+ * dates cost time only.
  */
 static int paint(struct walk *w, const size_t *heads, const uint64_t *colours, size_t n, uint64_t all, struct err *err)
 {

@@ -499,6 +499,12 @@ static void a_size_appended_to_the_key_is_the_same_message(void **state)
 	merges("cur/1:2, x", "cur/1,S=5:2,S x", "cur/1,S=5,W=6:2,F x", "cur/1,S=5:2,FS x");
 }
 
+static void the_same_bytes_delivered_again_outlive_the_deletion_of_the_old_copy(void **state)
+{
+	(void)state;
+	merges("cur/1.M1P1.h:2,S x", "", "new/2.M2P2.h x", "new/2.M2P2.h x");
+}
+
 static void names_that_begin_with_a_comma_have_nothing_in_common(void **state)
 {
 	(void)state;
@@ -1167,6 +1173,7 @@ int main(void)
 		T(row_16_equal_contents_pair_off_in_order),
 		T(row_18_two_files_with_one_key_on_one_side_stay_two),
 		T(a_size_appended_to_the_key_is_the_same_message),
+		T(the_same_bytes_delivered_again_outlive_the_deletion_of_the_old_copy),
 		T(names_that_begin_with_a_comma_have_nothing_in_common),
 		T(one_sided_names_are_kept_to_the_byte),
 		T(what_follows_the_flags_is_kept),
