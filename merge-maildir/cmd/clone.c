@@ -79,7 +79,7 @@ static int adopt(struct member *m, struct err *err)
 static int populate(struct member *m, const char *peer, const char *url, struct err *err)
 {
 	struct bytes spec = { 0 };
-	const char *branch = strrchr(m->repo.branch, '/') + 1;
+	const char *branch = member_branch(m);
 	struct run run = { 0 };
 	const char *argv[] = { "git", "fetch", "--no-tags", "--no-write-fetch-head", isatty(STDERR_FILENO) ? "--progress" : "--quiet",
 			       peer, NULL, NULL };

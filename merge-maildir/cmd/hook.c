@@ -53,7 +53,7 @@ static int run_users_hook(struct member *m, const char *name, int argc, char **a
 /* git waits until the hook's standard streams are closed: what takes time goes to the background. */
 static int post_commit(struct member *m)
 {
-	if (m->repo.auto_push)
+	if (m->repo.auto_push && member_branch(m))
 		member_spawn(m, (const char *const[]){ "push", NULL });
 	return EXIT_DONE;
 }
@@ -78,7 +78,7 @@ static int post_receive(struct member *m, const struct bytes *in)
 static int may_write(struct member *m, const char *ref, struct err *err)
 {
 	const char *me = getenv("GIT_MAILDIR_PEER"); /* set for keys that are bound to one peer */
-	const char *branch = strrchr(m->repo.branch, '/') + 1, *slash;
+	const char *branch = member_branch(m), *slash;
 	struct peers peers = { 0 };
 	char name[128];
 	int ret;
@@ -92,8 +92,8 @@ static int may_write(struct member *m, const char *ref, struct err *err)
 		return err_set(err, ERR_UNSAFE, "'%s' may not be written from elsewhere", ref);
 	}
 	slash = strchr(ref + 13, '/');
-	if (!slash || slash - (ref + 13) >= (ptrdiff_t)sizeof(name) || strcmp(slash + 1, branch) != 0)
-		return err_set(err, ERR_UNSAFE, "'%s' is not the state of a peer on branch '%s'", ref, branch);
+	if (!slash || slash - (ref + 13) >= (ptrdiff_t)sizeof(name) || (branch && strcmp(slash + 1, branch) != 0))
+		return err_set(err, ERR_UNSAFE, "'%s' is not the state of a peer on branch '%s'", ref, branch ? branch : "?");
 	snprintf(name, sizeof(name), "%.*s", (int)(slash - (ref + 13)), ref + 13);
 	if (me && strcmp(me, name) != 0)
 		return err_set(err, ERR_UNSAFE, "peer '%s' may not write the state of '%s'", me, name);
@@ -253,8 +253,14 @@ int hook_main(int argc, char **argv)
 	argv += 2;
 	if (!strcmp(name, "post-receive"))
 		read_input(&in);
-	if (member_open(&m, &err) < 0) {
+	if (member_open_any(&m, &err) < 0) {
 		bytes_release(&in);
+		return exit_error(&err);
+	}
+	if (!m.repo.name) {
+		err_set(&err, ERR_NOTMEMBER, "'%s' is not a member yet: run 'git maildir init' on it", m.repo.worktree);
+		bytes_release(&in);
+		member_close(&m);
 		return exit_error(&err);
 	}
 	users = run_users_hook(&m, name, argc, argv, &in);

@@ -12,7 +12,12 @@
 #include "exit.h"
 #include "self.h"
 
-int member_open(struct member *m, struct err *err)
+const char *member_branch(const struct member *m)
+{
+	return !strncmp(m->repo.branch, "refs/heads/", 11) ? m->repo.branch + 11 : NULL;
+}
+
+int member_open_any(struct member *m, struct err *err)
 {
 	int ret;
 
@@ -27,17 +32,30 @@ int member_open(struct member *m, struct err *err)
 		m->repo.git = NULL;
 		return ret;
 	}
-	if (!m->repo.worktree || !m->repo.name)
-		ret = err_set(err, ERR_NOTMEMBER, "'%s' is not a member yet: run 'git maildir init' on its Maildir",
-			      m->repo.worktree ? m->repo.worktree : m->repo.gitdir);
+	if (!m->repo.worktree)
+		ret = err_set(err, ERR_NOTMEMBER, "'%s' has no work tree: run 'git maildir init' on its Maildir", m->repo.gitdir);
 	else
 		ret = disk_open(&m->disk, m->repo.worktree, err);
-	if (ret < 0) {
+	if (ret < 0)
 		member_close(m);
+	else
+		m->disk.lock_wait = m->repo.lock_wait;
+	return ret;
+}
+
+int member_open(struct member *m, struct err *err)
+{
+	int ret = member_open_any(m, err);
+
+	if (ret < 0)
 		return ret;
-	}
-	m->disk.lock_wait = m->repo.lock_wait;
-	return 0;
+	if (!m->repo.name)
+		ret = err_set(err, ERR_NOTMEMBER, "'%s' is not a member yet: run 'git maildir init' on it", m->repo.worktree);
+	else if (!member_branch(m))
+		ret = err_set(err, ERR_BUSY, "no branch is checked out in '%s': finish or abort what git does there", m->repo.worktree);
+	if (ret < 0)
+		member_close(m);
+	return ret;
 }
 
 void member_close(struct member *m)

@@ -19,9 +19,14 @@ struct member {
 
 /*
  * member_open: the member that the current directory (or GIT_DIR) belongs to. ERR_NOTMEMBER if there is no repository, or one that "git maildir init" has not
- * been run on, or if its work tree is gone. member_close() frees; fine on a zeroed struct.
+ * been run on, or if its work tree is gone; ERR_BUSY when no branch is checked out: somebody is in the middle of a rebase or looks at an old state, and
+ * what is on disk is not the store. member_close() frees; fine on a zeroed struct.
  */
 int member_open(struct member *m, struct err *err);
+/* member_open_any: the same for a repository of any state, for what git itself calls: hooks and the merge strategy. */
+int member_open_any(struct member *m, struct err *err);
+/* member_branch: the branch without "refs/heads/", or NULL when none is checked out. */
+const char *member_branch(const struct member *m);
 void member_close(struct member *m);
 
 /* member_lock: takes the member's lock within maildir.lockWait seconds. */

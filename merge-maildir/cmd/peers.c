@@ -16,7 +16,7 @@
 static int add(struct member *m, const char *name, const char *url, struct err *err)
 {
 	char *theirs = NULL, *branch = NULL;
-	const char *ours = strrchr(m->repo.branch, '/') + 1;
+	const char *ours = member_branch(m);
 	int ret;
 
 	if (!peer_name_ok(name))

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../repo/run.h"
 #include "exit.h"
 #include "record.h"
 #include "update.h"
@@ -26,28 +25,6 @@ static int resolve(struct member *m, const char *rev, struct oid *out, struct er
 		memcpy(out->h, git_object_id(commit)->id, OID_RAW);
 	git_object_free(obj);
 	git_object_free(commit);
-	return ret;
-}
-
-/* In a repository that init has not been run on the merge is as good; only our own refs and settings are missing. */
-static int open_any(struct member *m, struct err *err)
-{
-	int ret;
-
-	memset(m, 0, sizeof(*m));
-	m->disk.root = -1;
-	if ((ret = repo_open(&m->repo, NULL, err)) < 0) {
-		m->repo.git = NULL;
-		return ret;
-	}
-	if (!m->repo.worktree)
-		ret = err_set(err, ERR_NOTMEMBER, "'%s' has no work tree", m->repo.gitdir);
-	else
-		ret = disk_open(&m->disk, m->repo.worktree, err);
-	if (ret < 0)
-		member_close(m);
-	else
-		m->disk.lock_wait = m->repo.lock_wait;
 	return ret;
 }
 
@@ -101,7 +78,8 @@ int strategy_main(int argc, char **argv)
 					 "usage: git-merge-maildir [<base>...] -- <ours> <theirs>");
 		return 1;
 	}
-	if ((ret = run_check_git(&err)) < 0 || (ret = open_any(&m, &err)) < 0) {
+	/* In a repository that init has not been run on the merge is as good; only refs and settings of ours are missing. */
+	if ((ret = member_open_any(&m, &err)) < 0) {
 		exit_error(&err);
 		return 1;
 	}
