@@ -226,3 +226,25 @@ clean() {
 		[ ! -s "$HOME/clean" ] || { echo "$m is not clean:"; cat "$HOME/clean"; return 1; }
 	done
 }
+
+heads() {
+	for m; do git -C "$m" rev-parse HEAD; done
+}
+
+# together M...: syncs until nothing moves; then all are the same.
+together() {
+	round=1
+	while [ $round -lt 5 ]; do
+		before=$(heads "$@")
+		for m; do
+			git -C "$m" maildir sync >>"$HOME/synced"
+			settle
+		done
+		[ "$before" != "$(heads "$@")" ] || break
+		round=$((round + 1))
+	done
+	[ $round -lt 5 ] || { echo "no rest after 4 rounds"; return 1; }
+	same_mail "$@"
+	same_head "$@"
+	clean "$@"
+}

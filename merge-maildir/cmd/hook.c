@@ -187,13 +187,25 @@ out:
 	return ret;
 }
 
-static void say_repaired(void *ctx, const char *path, const char *what)
+struct repaired {
+	const struct index *ix;
+	size_t n;
+};
+
+static void count_repaired(void *ctx, const char *path, const char *what)
 {
-	size_t *n = ctx;
+	struct repaired *r = ctx;
 
 	(void)path;
 	(void)what;
-	++*n;
+	r->n++;
+}
+
+static bool is_recorded(void *ctx, const char *path)
+{
+	const struct repaired *r = ctx;
+
+	return index_find(r->ix, path, strlen(path)) >= 0;
 }
 
 /* After somebody used stock git in the Maildir: it has put back neither mtimes nor modes nor empty directories. */
@@ -202,22 +214,20 @@ static int repair(struct member *m, struct err *err)
 	struct record_opts ropts = { .dry_run = true };
 	struct record_result rec = { 0 };
 	const char *refresh[] = { "git", "update-index", "-q", "--refresh", NULL };
-	size_t n = 0;
-	struct repair_ops ops = { &n, say_repaired };
-	bool lost;
+	struct repaired repaired = { .ix = &rec.index };
+	struct repair_ops ops = { &repaired, count_repaired, is_recorded };
 	int ret;
 
 	if ((ret = member_lock(m, err)) < 0)
 		return ret;
 	ret = record_disk(m, &ropts, &rec, err);
-	lost = rec.compare.nlost;
-	record_release(&rec);
 	/* git removes directories that it emptied, but never one with messages that are recorded. */
-	if (!ret && !lost)
+	if (!ret && !rec.compare.nlost)
 		ret = repair_store(&m->disk, 0, false, &ops, err);
+	record_release(&rec);
 	repo_unlock(&m->repo);
 	/* A busy index only means that git looks at the files again. */
-	if (!ret && n) {
+	if (!ret && repaired.n) {
 		struct err ignored;
 
 		run_git(m->repo.gitdir, refresh, NULL, &ignored);

@@ -37,6 +37,7 @@ static const struct {
 	{ "core.quotePath", "false", false },
 	{ "core.logAllRefUpdates", "true", false },
 	{ "pull.twohead", "maildir", true },
+	{ "pull.octopus", "maildir", true }, /* which refuses: git's own would write into cur/ */
 	{ "pull.rebase", "false", false },
 	{ "merge.ff", "false", true }, /* a fast-forward runs no strategy: git would write into cur/ itself */
 	{ "merge.maildir.name", "Maildir merge", false },

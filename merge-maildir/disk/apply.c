@@ -1,5 +1,6 @@
 /*
- * apply.c -- carries out a plan on a live Maildir: the order, the checks and the count; the steps themselves are in apply_*.c.
+ * apply.c -- carries out a plan on a live Maildir: the order, the checks and the count; the steps themselves
+ * are in apply_*.c.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,7 +41,10 @@ bool apply_is_wanted(const struct apply *a, const struct apply_folder *f, const 
 	return a->ops->wanted && a->ops->wanted(a->ops->ctx, f->path, (enum name_sub)e->sub, e->name);
 }
 
-/* --- the last line of defence: whatever is wrong above us, nothing is done outside the folders and to nothing but mail */
+/*
+ * --- the last line of defence: whatever is wrong above us, nothing is done outside the folders and to nothing
+ * but mail
+ */
 
 static int refuse(const char *path, const char *why, struct err *err)
 {
@@ -48,7 +52,8 @@ static int refuse(const char *path, const char *why, struct err *err)
 }
 
 /* buf holds dir and sub already; name is put behind them. */
-static int check_entry(struct bytes *buf, const char *folder, const char *sub, const char *name, enum path_class class, struct err *err)
+static int check_entry(struct bytes *buf, const char *folder, const char *sub, const char *name,
+		       enum path_class class, struct err *err)
 {
 	const char *why;
 	struct path p;
@@ -187,7 +192,10 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 
 	memset(a.res, 0, sizeof(*a.res));
 	a.flag_beats_delete = opts && opts->flag_beats_delete;
-	/* All of it before the first step: a plan with one bad step comes from a tree that nothing of should be trusted. */
+	/*
+	 * All of it before the first step: a plan with one bad step comes from a tree that nothing of should be
+	 * trusted.
+	 */
 	rc = check_plan(p, err);
 	for (i = 0; !rc && i < p->n; i += n) {
 		n = run_length(p, i);

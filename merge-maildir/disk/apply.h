@@ -1,9 +1,11 @@
 /*
  * apply.h -- carries out a plan on a live Maildir.
  *
- * Readers never see half a message, nor a message missing that only changed its name. The disk may differ from what the plan expects, because mail servers
- * went on working: a message is then looked up by its key, flags are merged three-way with what is there, and what a user removed stays removed. What is then on
- * disk and not in the merged tree is a local change, which the next record takes. Every step can be done again after a crash.
+ * Readers never see half a message, nor a message missing that only changed its name. The disk may differ from
+ * what the plan expects, because mail servers went on working: a message is then looked up by its key, flags
+ * are merged three-way with what is there, and what a user removed stays removed. What is then on disk and not
+ * in the merged tree is a local change, which the next record takes. Every step can be done again after a
+ * crash.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,8 +25,9 @@ struct apply_ops {
 	/* The id that content would have as a blob: to see whether a file is still what the plan expects. */
 	void (*hash)(void *ctx, const void *buf, size_t len, struct oid *out);
 	/*
-	 * May be NULL. Whether the tree that is to be reached has a message at exactly this place. Asked when a message is not under its name and another with its
-	 * key is: with this, one of two messages of one key is never taken for the other.
+	 * May be NULL. Whether the tree that is to be reached has a message at exactly this place. Asked when a
+	 * message is not under its name and another with its key is: with this, one of two messages of one key
+	 * is never taken for the other.
 	 */
 	bool (*wanted)(void *ctx, const char *folder, enum name_sub sub, const char *name);
 	/* May be NULL. Called now and then. */
@@ -42,9 +45,12 @@ struct apply_result {
 };
 
 /*
- * apply_plan: all steps in order. Stops at the first error (disk full, a lock held for too long): the disk is then somewhere between, every message is there in its old or its new form, and
- * tmp/ is clean; recording and merging again goes on from there. Content is written in tmp/ before a folder's lock is taken, and the lock is held only for renames, links and unlinks.
+ * apply_plan: all steps in order. Stops at the first error (disk full, a lock held for too long): the disk is
+ * then somewhere between, every message is there in its old or its new form, and tmp/ is clean; recording and
+ * merging again goes on from there. Content is written in tmp/ before a folder's lock is taken, and the lock is
+ * held only for renames, links and unlinks.
  */
-int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts, struct apply_result *res, struct err *err);
+int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts,
+	       struct apply_result *res, struct err *err);
 
 #endif

@@ -42,7 +42,10 @@ static int open_source(struct apply *a, const char *path, struct err *err)
 	return apply_folder_open(&a->from, a->d, path, APPLY_LOOK, err);
 }
 
-/* What the source folder holds by key. Read once: an entry that is out of date only costs a copy instead of a link. NULL with errno. */
+/*
+ * What the source folder holds by key. Read once: an entry that is out of date only costs a copy instead of a
+ * link. NULL with errno.
+ */
 static struct lookup *source_lookup(struct apply *a)
 {
 	struct apply_source *s = NULL;
@@ -82,8 +85,8 @@ static int is_file(int dirfd, const char *name)
 }
 
 /* The first message with the key of name and the content oid: 1 and *out, 0 if there is none, -1 with errno. */
-static int find_content(struct apply *a, struct apply_folder *f, struct lookup *look, const char *name, const struct oid *oid,
-			struct lookup_entry **out)
+static int find_content(struct apply *a, struct apply_folder *f, struct lookup *look, const char *name,
+			const struct oid *oid, struct lookup_entry **out)
 {
 	struct name n;
 	size_t pos = 0;
@@ -101,8 +104,8 @@ static int find_content(struct apply *a, struct apply_folder *f, struct lookup *
 }
 
 /*
- * Finds the file that a moved message is in: where the plan says, or under another name since somebody changed its flags. Those flags go with it.
- * 1, 0 if there is none, or a negative code.
+ * Finds the file that a moved message is in: where the plan says, or under another name since somebody changed
+ * its flags. Those flags go with it. 1, 0 if there is none, or a negative code.
  */
 static int find_source(struct apply *a, struct add_item *it, struct err *err)
 {
@@ -132,8 +135,8 @@ static int find_source(struct apply *a, struct add_item *it, struct err *err)
 }
 
 /*
- * A move whose source is gone may have been carried out before, and then somebody changed the flags of what it made. A second file with that key would
- * be one mail too many. 1, 0, or a negative code.
+ * A move whose source is gone may have been carried out before, and then somebody changed the flags of what it
+ * made. A second file with that key would be one mail too many. 1, 0, or a negative code.
  */
 static int is_under_other_name(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
 {
@@ -201,7 +204,8 @@ static int link_one(struct apply *a, struct apply_folder *f, struct add_item *it
 
 	if (rc)
 		return rc == ERR_NOTFOUND ? APPLY_NO_LINK : rc;
-	return apply_content_place(a, f, &it->step->oid, it->sub, it->name, NULL, a->from.sub[it->from_sub], it->from, err);
+	return apply_content_place(a, f, &it->step->oid, it->sub, it->name, NULL, a->from.sub[it->from_sub],
+				   it->from, err);
 }
 
 static int place_one(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)

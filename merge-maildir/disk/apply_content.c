@@ -1,5 +1,6 @@
 /*
- * apply_content.c -- message content on its way to disk: written in tmp/, compared, put in place under a name that is free.
+ * apply_content.c -- message content on its way to disk: written in tmp/, compared, put in place under a name
+ * that is free.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,12 +14,15 @@
 #include "apply_step.h"
 #include "file.h"
 
-/* Derived names are made of the content's id: more than a few that are taken by something else are no accident. */
+/*
+ * Derived names are made of the content's id: more than a few that are taken by something else are no accident.
+ */
 #define PLACE_ATTEMPTS 100
 
 static const char *const sub_names[] = { "new", "cur" };
 
-int apply_content_write(struct apply *a, struct apply_folder *f, const struct plan_step *s, char tmp[FILE_TMP_NAME], bool sync, struct err *err)
+int apply_content_write(struct apply *a, struct apply_folder *f, const struct plan_step *s, char tmp[FILE_TMP_NAME],
+			bool sync, struct err *err)
 {
 	struct err why;
 	int rc;
@@ -28,8 +32,8 @@ int apply_content_write(struct apply *a, struct apply_folder *f, const struct pl
 	if (!rc) {
 		rc = file_write_tmp(a->d, f->tmp, tmp, a->buf.buf, a->buf.len, s->mtime, sync, &why);
 		if (rc)
-			rc = err_set(err, rc, "cannot store '%s%s%s/%s': %s", f->path, *f->path ? "/" : "", sub_names[s->sub],
-				     s->name, why.msg);
+			rc = err_set(err, rc, "cannot store '%s%s%s/%s': %s", f->path, *f->path ? "/" : "",
+				     sub_names[s->sub], s->name, why.msg);
 	}
 	if (rc)
 		tmp[0] = '\0';
@@ -107,22 +111,24 @@ static bool same_inode(int afd, const char *a, int bfd, const char *b)
 }
 
 /* 1 ours is there, 0 something else is, -1 with errno. */
-static int is_ours(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub, const char *name, int fromfd, const char *from)
+static int is_ours(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub, const char *name,
+		   int fromfd, const char *from)
 {
 	if (from && same_inode(f->sub[sub], name, fromfd, from))
 		return 1;
 	return apply_content_is(a, f->sub[sub], name, oid);
 }
 
-static int try_place(struct apply_folder *f, unsigned sub, const char *name, const char *tmp, int fromfd, const char *from)
+static int try_place(struct apply_folder *f, unsigned sub, const char *name, const char *tmp, int fromfd,
+		     const char *from)
 {
 	if (from)
 		return linkat(fromfd, from, f->sub[sub], name, 0);
 	return file_rename_new(f->tmp, tmp, f->sub[sub], name);
 }
 
-int apply_content_place(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub, const char *name, char *tmp,
-			int fromfd, const char *from, struct err *err)
+int apply_content_place(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub,
+			const char *name, char *tmp, int fromfd, const char *from, struct err *err)
 {
 	char derived[NAME_LONGEST + 1];
 	const char *to = name;
@@ -157,7 +163,8 @@ int apply_content_place(struct apply *a, struct apply_folder *f, const struct oi
 		to = derived;
 	}
 	if (attempt == PLACE_ATTEMPTS)
-		return err_set(err, ERR_AGAIN, "cannot put '%s' in folder '%s': every name for it is taken", name, f->path);
+		return err_set(err, ERR_AGAIN, "cannot put '%s' in folder '%s': every name for it is taken", name,
+			       f->path);
 	rc = err_errno(err, "cannot put '%s' in '%s' of folder '%s'", to, sub_names[sub], f->path);
 	/* The folder was removed while we had it open. */
 	return rc == ERR_NOTFOUND ? ERR_AGAIN : rc;

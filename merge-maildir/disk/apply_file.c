@@ -58,8 +58,12 @@ static int what_is_there(struct disk *d, const char *path, struct stat *st, stru
 		return errno == ENOENT ? 0 : err_errno(err, "cannot stat '%s'", path);
 	if (S_ISREG(st->st_mode))
 		return 1;
-	/* Whoever made a link or a device there meant something by it; going on would record the file as deleted. */
-	return S_ISDIR(st->st_mode) ? 2 : err_set(err, ERR_UNSAFE, "cannot write '%s': it is not a regular file", path);
+	/*
+	 * Whoever made a link or a device there meant something by it; going on would record the file as
+	 * deleted.
+	 */
+	return S_ISDIR(st->st_mode) ? 2
+				    : err_set(err, ERR_UNSAFE, "cannot write '%s': it is not a regular file", path);
 }
 
 static bool is_dir(struct disk *d, const char *path)
@@ -134,7 +138,8 @@ static int put_beside(struct apply *a, const struct plan_step *s, const struct b
 }
 
 /* The file was changed here since: a three-way merge of its content. */
-static int put_merged(struct apply *a, const struct plan_step *s, const struct bytes *here, const struct bytes *ours, struct err *err)
+static int put_merged(struct apply *a, const struct plan_step *s, const struct bytes *here,
+		      const struct bytes *ours, struct err *err)
 {
 	struct bytes base = { 0 }, merged = { 0 };
 	bool has_base = !oid_is_zero(&s->from_oid);
@@ -151,7 +156,9 @@ static int put_merged(struct apply *a, const struct plan_step *s, const struct b
 		goto out;
 	rc = file_replace(a->d, s->folder, merged.buf, merged.len, s->mode & 0100, err);
 	if (!rc)
-		rc = merged.len == ours->len && (!ours->len || !memcmp(merged.buf, ours->buf, ours->len)) ? APPLY_DONE : APPLY_DIFFERS;
+		rc = merged.len == ours->len && (!ours->len || !memcmp(merged.buf, ours->buf, ours->len))
+			     ? APPLY_DONE
+			     : APPLY_DIFFERS;
 out:
 	bytes_release(&base);
 	bytes_release(&merged);
@@ -159,7 +166,8 @@ out:
 }
 
 /* A regular file is there. */
-static int put_over(struct apply *a, const struct plan_step *s, const struct stat *st, const struct bytes *ours, struct err *err)
+static int put_over(struct apply *a, const struct plan_step *s, const struct stat *st, const struct bytes *ours,
+		    struct err *err)
 {
 	struct bytes here = { 0 };
 	struct oid is;

@@ -1,5 +1,6 @@
 /*
- * apply_message.c -- messages that a folder has: renamed, replaced, deleted, under the name the plan knows or the one they have got since.
+ * apply_message.c -- messages that a folder has: renamed, replaced, deleted, under the name the plan knows or
+ * the one they have got since.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,7 +41,10 @@ static struct lookup_entry *next_by_key(struct apply *a, struct apply_folder *f,
 	return NULL;
 }
 
-/* By the short key only if the content is right: a key that differs from the first ',' on may be another message. */
+/*
+ * By the short key only if the content is right: a key that differs from the first ',' on may be another
+ * message.
+ */
 static struct lookup_entry *find_short(struct apply *a, struct apply_folder *f, const struct plan_step *s)
 {
 	struct lookup_entry *e;
@@ -75,7 +79,10 @@ static int move_name(struct apply_folder *f, unsigned from_sub, const char *from
 	if (file_rename_new(f->sub[from_sub], from, f->sub[sub], name)) {
 		if (errno != EEXIST)
 			return -1;
-		/* The same file under both names: a kill between link and unlink, on a file system without renameat2. */
+		/*
+		 * The same file under both names: a kill between link and unlink, on a file system without
+		 * renameat2.
+		 */
 		if (!is_there(f, from_sub, from, &old) || !is_there(f, sub, name, &new) || old.st_dev != new.st_dev ||
 		    old.st_ino != new.st_ino) {
 			errno = EEXIST;
@@ -167,7 +174,8 @@ static int delete_failed(const struct apply_folder *f, const char *name, struct 
 }
 
 /* 1 deleted, 0 it is other content, which stays, -1 with errno. */
-static int delete_if_same(struct apply *a, struct apply_folder *f, const struct lookup_entry *e, const struct oid *oid)
+static int delete_if_same(struct apply *a, struct apply_folder *f, const struct lookup_entry *e,
+			  const struct oid *oid)
 {
 	char name[NAME_LONGEST + 1];
 	unsigned sub = e->sub;
@@ -206,7 +214,10 @@ static int delete_by_key(struct apply *a, struct apply_folder *f, const struct p
 	return rc < 0 ? -1 : rc ? APPLY_DONE : APPLY_DIFFERS;
 }
 
-/* A deletion wins over a change of flags, unless the administrator wants it the other way. But a key can have come back with other content, and that stays. */
+/*
+ * A deletion wins over a change of flags, unless the administrator wants it the other way. But a key can have
+ * come back with other content, and that stays.
+ */
 static int delete_found(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
 {
 	int try, rc;
@@ -235,7 +246,8 @@ static int delete_step(struct apply *a, struct apply_folder *f, const struct pla
 }
 
 /* Where the message that is to be replaced is now, copied to name. 1, 0 if nowhere, or a negative code. */
-static int find_replaced(struct apply *a, struct apply_folder *f, const struct plan_step *s, unsigned *sub, char *name, struct err *err)
+static int find_replaced(struct apply *a, struct apply_folder *f, const struct plan_step *s, unsigned *sub,
+			 char *name, struct err *err)
 {
 	struct lookup_entry *e;
 	struct stat st;
@@ -260,8 +272,12 @@ static int find_replaced(struct apply *a, struct apply_folder *f, const struct p
 	return 1;
 }
 
-/* Then the file, which has the right content, gets the name that is wanted, with what was done to its flags here. */
-static int rename_replaced(struct apply_folder *f, const struct plan_step *s, const struct apply_name *found, bool changed, struct err *err)
+/*
+ * Then the file, which has the right content, gets the name that is wanted, with what was done to its flags
+ * here.
+ */
+static int rename_replaced(struct apply_folder *f, const struct plan_step *s, const struct apply_name *found,
+			   bool changed, struct err *err)
 {
 	const struct apply_name base = { s->from_sub, s->from_name }, want = { s->sub, s->name };
 	char to[NAME_LONGEST + 1];
@@ -278,10 +294,12 @@ static int rename_replaced(struct apply_folder *f, const struct plan_step *s, co
 }
 
 /*
- * Under the lock, with the new content in tmp. The old file is replaced under the name it has, and then renamed: at no time are there two files with the
- * key, which Dovecot would make two mails of, and after a kill in between only the rename is left to do.
+ * Under the lock, with the new content in tmp. The old file is replaced under the name it has, and then
+ * renamed: at no time are there two files with the key, which Dovecot would make two mails of, and after a kill
+ * in between only the rename is left to do.
  */
-static int replace_locked(struct apply *a, struct apply_folder *f, const struct plan_step *s, char *tmp, struct err *err)
+static int replace_locked(struct apply *a, struct apply_folder *f, const struct plan_step *s, char *tmp,
+			  struct err *err)
 {
 	char now[NAME_LONGEST + 1];
 	struct apply_name found = { 0, now };
@@ -296,7 +314,10 @@ static int replace_locked(struct apply *a, struct apply_folder *f, const struct 
 	rc = apply_content_is(a, f->sub[found.sub], now, &s->oid);
 	if (!rc) {
 		rc = apply_content_is(a, f->sub[found.sub], now, &s->from_oid);
-		/* Changed here as well: both stay, ours under a derived key, since its own is found to be taken. */
+		/*
+		 * Changed here as well: both stay, ours under a derived key, since its own is found to be
+		 * taken.
+		 */
 		if (!rc)
 			return apply_content_place(a, f, &s->oid, found.sub, now, tmp, -1, NULL, err);
 		changed = true;
@@ -320,7 +341,8 @@ static int replace_step(struct apply *a, struct apply_folder *f, const struct pl
 	int rc;
 
 	/* Whatever else is the case will be seen under the lock. */
-	if (!is_there(f, s->from_sub, s->from_name, &st) && apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1)
+	if (!is_there(f, s->from_sub, s->from_name, &st) &&
+	    apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1)
 		return APPLY_ALREADY;
 	rc = apply_content_write(a, f, s, tmp, true, err);
 	if (!rc)
@@ -345,7 +367,8 @@ static int locked_batch(struct apply *a, struct apply_folder *f, const struct pl
 	/* What was seen under an earlier lock is old. */
 	lookup_clear(&f->look);
 	for (i = 0; !rc && i < n; i++)
-		rc = apply_count(a, s[i].kind == PLAN_RENAME ? rename_step(a, f, &s[i], err) : delete_step(a, f, &s[i], err));
+		rc = apply_count(a, s[i].kind == PLAN_RENAME ? rename_step(a, f, &s[i], err)
+							     : delete_step(a, f, &s[i], err));
 	lock_release(&l);
 	return rc;
 }

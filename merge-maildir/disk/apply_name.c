@@ -1,7 +1,9 @@
 /*
- * apply_name.c -- the three-way merge of a message's place: what the plan expected, what is on disk, what the plan wants.
+ * apply_name.c -- the three-way merge of a message's place: what the plan expected, what is on disk, what the
+ * plan wants.
  *
- * The same rules as between members (core/merge.c), with the tail taken from the disk: whoever wrote it there is using it.
+ * The same rules as between members (core/merge.c), with the tail taken from the disk: whoever wrote it there
+ * is using it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -63,7 +65,8 @@ static size_t join(char *out, struct piece key, struct piece info)
 	return key.len + info.len;
 }
 
-unsigned apply_name_merge(char *out, const struct apply_name *base, const struct apply_name *found, const struct apply_name *want)
+unsigned apply_name_merge(char *out, const struct apply_name *base, const struct apply_name *found,
+			  const struct apply_name *want)
 {
 	struct name b, f, w;
 	struct piece key;

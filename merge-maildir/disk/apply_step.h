@@ -51,7 +51,10 @@ struct apply {
 int apply_count(struct apply *a, int outcome);
 /* apply_lock: lock_folder() of a folder that is open. ERR_AGAIN if it was removed meanwhile. */
 int apply_lock(struct lock *l, const struct apply *a, const struct apply_folder *f, struct err *err);
-/* apply_is_wanted: whether the tree that is to be reached has a message at just this place: then a step that looks for one of the same key must not take it. */
+/*
+ * apply_is_wanted: whether the tree that is to be reached has a message at just this place: then a step that
+ * looks for one of the same key must not take it.
+ */
 bool apply_is_wanted(const struct apply *a, const struct apply_folder *f, const struct lookup_entry *e);
 
 /* --- apply_folder.c */
@@ -77,17 +80,22 @@ void apply_folder_left(struct apply_folder *f, unsigned sub, const char *name);
 /* --- apply_content.c */
 
 /* apply_content_write: the step's content as a file in the folder's tmp/, whose name is returned in tmp. */
-int apply_content_write(struct apply *a, struct apply_folder *f, const struct plan_step *s, char tmp[FILE_TMP_NAME], bool sync, struct err *err);
-/* apply_content_is: 1 if the file at dirfd/name is a regular file with the content oid, 0 if it is anything else, -1 with errno if that cannot be known (ENOENT: not there). */
+int apply_content_write(struct apply *a, struct apply_folder *f, const struct plan_step *s, char tmp[FILE_TMP_NAME],
+			bool sync, struct err *err);
+/*
+ * apply_content_is: 1 if the file at dirfd/name is a regular file with the content oid, 0 if it is anything
+ * else, -1 with errno if that cannot be known (ENOENT: not there).
+ */
 int apply_content_is(struct apply *a, int dirfd, const char *name, const struct oid *oid);
 /*
- * apply_content_place: renames the file tmp of the folder's tmp/ to sub/name without replacing. If the name is taken by other content, ours gets a
- * derived key; if ours is there already, tmp is removed. An outcome. On success tmp is empty. from: link this file (in its directory
- * fromfd) instead; then a failure with errno EXDEV, EMLINK, EPERM, EACCES or ENOENT leaves err untouched and returns APPLY_NO_LINK.
+ * apply_content_place: renames the file tmp of the folder's tmp/ to sub/name without replacing. If the name is
+ * taken by other content, ours gets a derived key; if ours is there already, tmp is removed. An outcome. On
+ * success tmp is empty. from: link this file (in its directory fromfd) instead; then a failure with errno
+ * EXDEV, EMLINK, EPERM, EACCES or ENOENT leaves err untouched and returns APPLY_NO_LINK.
  */
 #define APPLY_NO_LINK 100
-int apply_content_place(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub, const char *name, char *tmp, int fromfd,
-			const char *from, struct err *err);
+int apply_content_place(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub,
+			const char *name, char *tmp, int fromfd, const char *from, struct err *err);
 
 /* --- apply_name.c */
 
@@ -97,10 +105,12 @@ struct apply_name {
 };
 
 /*
- * apply_name_merge: the three-way merge of where a message is: base is what the plan expected, found what is there, want what the plan
- * wants. Flags that either changed are changed; in cur/ if either is; the tail is the found one's. Writes the name to out (NAME_LONGEST + 1) and returns its sub.
+ * apply_name_merge: the three-way merge of where a message is: base is what the plan expected, found what is
+ * there, want what the plan wants. Flags that either changed are changed; in cur/ if either is; the tail is the
+ * found one's. Writes the name to out (NAME_LONGEST + 1) and returns its sub.
  */
-unsigned apply_name_merge(char *out, const struct apply_name *base, const struct apply_name *found, const struct apply_name *want);
+unsigned apply_name_merge(char *out, const struct apply_name *base, const struct apply_name *found,
+			  const struct apply_name *want);
 
 /* --- apply_add.c, apply_message.c, apply_file.c */
 

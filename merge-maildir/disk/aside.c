@@ -1,5 +1,6 @@
 /*
- * aside.c -- whole folders in the root's tmp/: built there before they appear, and taken there before they are removed.
+ * aside.c -- whole folders in the root's tmp/: built there before they appear, and taken there before they are
+ * removed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -77,8 +78,8 @@ static int open_tmp(const struct disk *d, int *fd, struct err *err)
 /* --- removing */
 
 /*
- * Removes a cur/ or new/ by rmdir, which refuses when a message has come meanwhile, from whoever still delivers through an open directory.
- * 0, 1 if there is something in it, -1 with errno.
+ * Removes a cur/ or new/ by rmdir, which refuses when a message has come meanwhile, from whoever still delivers
+ * through an open directory. 0, 1 if there is something in it, -1 with errno.
  */
 static int strip_part(int fd, const char *part)
 {
@@ -138,7 +139,10 @@ static int remove_tree(int fd, const char *name)
 	return 0;
 }
 
-/* What makes the directory open at fd a folder, but for cur/ and new/: its tmp/, marker, caches. What is replicated, and other folders, stay. */
+/*
+ * What makes the directory open at fd a folder, but for cur/ and new/: its tmp/, marker, caches. What is
+ * replicated, and other folders, stay.
+ */
 static int remove_own_files(int fd, const char *path)
 {
 	struct listing l = { 0 };
@@ -214,8 +218,8 @@ static bool is_worth_moving(const char *path, const struct listing_entry *e)
 }
 
 /*
- * Moves what matters from one directory to another: mail, or, when path is set, what else is in the folder of that path. 0, 1 if something could not be
- * moved, -1 with errno.
+ * Moves what matters from one directory to another: mail, or, when path is set, what else is in the folder of
+ * that path. 0, 1 if something could not be moved, -1 with errno.
  */
 static int pour(int from, int to, const char *path)
 {
@@ -270,7 +274,8 @@ static int pour_back(const struct disk *d, int tmpfd, const char *gone, const ch
 	if (rc)
 		goto out;
 	if (pour_part(from, to, "new") || pour_part(from, to, "cur") || strip(d, from) || pour(from, to, path))
-		rc = err_set(err, ERR_FAIL, "cannot put back all of folder '%s': the rest is in 'tmp/%s'", path, gone);
+		rc = err_set(err, ERR_FAIL, "cannot put back all of folder '%s': the rest is in 'tmp/%s'", path,
+			     gone);
 out:
 	lock_release(&l);
 	if (from >= 0)
@@ -302,8 +307,12 @@ static int put_back(const struct disk *d, int tmpfd, const char *gone, const cha
 	return rc;
 }
 
-/* Looks once more at what was taken aside, where nobody finds it by its path any more, and removes it or puts it back. A result. */
-static int settle(const struct disk *d, int tmpfd, const char *gone, const char *path, struct lock *l, struct err *err)
+/*
+ * Looks once more at what was taken aside, where nobody finds it by its path any more, and removes it or puts
+ * it back. A result.
+ */
+static int settle(const struct disk *d, int tmpfd, const char *gone, const char *path, struct lock *l,
+		  struct err *err)
 {
 	unsigned has = 0;
 	int rc, fd = open_at(tmpfd, gone);
@@ -360,7 +369,9 @@ static int remove_aside(struct disk *d, const char *path, struct lock *l, struct
 	if (!aside_gone(gone, sizeof(gone), origin) || sync_dir(tmpfd)) {
 		rc = failed(path, err);
 	} else if (file_rename_new(parent, base, tmpfd, gone)) {
-		rc = errno == ENOENT ? ASIDE_ABSENT : errno == EXDEV || errno == EBUSY || errno == EPERM ? CANNOT_MOVE : failed(path, err);
+		rc = errno == ENOENT					  ? ASIDE_ABSENT
+		     : errno == EXDEV || errno == EBUSY || errno == EPERM ? CANNOT_MOVE
+									  : failed(path, err);
 	} else {
 		rc = settle(d, tmpfd, gone, path, l, err);
 		if (rc >= 0 && sync_dir(parent))
@@ -511,7 +522,9 @@ int aside_new_folder(struct disk *d, const char *path, struct err *err)
 	if (parent < 0) {
 		rc = err_errno(err, "cannot make folder '%s'", path);
 	} else if (renameat2(tmpfd, name, parent, base, RENAME_NOREPLACE)) {
-		rc = errno == EEXIST || errno == EXDEV || errno == EINVAL || errno == ENOSYS ? 1 : err_errno(err, "cannot make folder '%s'", path);
+		rc = errno == EEXIST || errno == EXDEV || errno == EINVAL || errno == ENOSYS
+			     ? 1
+			     : err_errno(err, "cannot make folder '%s'", path);
 	} else {
 		name[0] = '\0';
 		if (sync_dir(parent))

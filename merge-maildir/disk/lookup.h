@@ -33,8 +33,9 @@ struct lookup {
 };
 
 /*
- * lookup_read: reads the two directories, sub[NAME_NEW] and sub[NAME_CUR], unless that is done already. When they change meanwhile it reads
- * them again, a few times: a readdir can miss a file that is being renamed. -1 with errno.
+ * lookup_read: reads the two directories, sub[NAME_NEW] and sub[NAME_CUR], unless that is done already. When
+ * they change meanwhile it reads them again, a few times: a readdir can miss a file that is being renamed. -1
+ * with errno.
  */
 int lookup_read(struct lookup *l, const int sub[2]);
 /* lookup_clear: forgets it all, so that the next lookup_read() reads. Also frees. */
@@ -46,8 +47,8 @@ struct lookup_entry *lookup_next(struct lookup *l, const char *key, size_t keyle
 struct lookup_entry *lookup_short(struct lookup *l, const char *key, size_t shortlen);
 
 /*
- * lookup_came, lookup_left: keep it true to what the caller does in the directories. Nothing happens when it has not been read.
- * Entries stay where they are only until the next lookup_came().
+ * lookup_came, lookup_left: keep it true to what the caller does in the directories. Nothing happens when it
+ * has not been read. Entries stay where they are only until the next lookup_came().
  */
 void lookup_came(struct lookup *l, unsigned sub, const char *name);
 void lookup_left(struct lookup *l, unsigned sub, const char *name);

@@ -46,7 +46,8 @@ static void join(char out[PATH_MAX], const char *dir, const char *name)
 	snprintf(out, PATH_MAX, "%.3000s%s%.255s", dir, *dir ? "/" : "", name);
 }
 
-__attribute__((format(printf, 4, 5))) static void note(const struct repair *r, const char *dir, const char *name, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void note(const struct repair *r, const char *dir, const char *name,
+						       const char *fmt, ...)
 {
 	char path[PATH_MAX], what[256];
 	va_list ap;
@@ -82,7 +83,8 @@ int repair_folder_dirs(const struct disk *d, const char *folder, struct err *err
 /* --- modes and dates */
 
 /* Takes away what the root's mode does not let in. fd is open, or -1: then dirfd/name is opened for it. */
-static int fix_mode(const struct repair *r, int dirfd, const char *dir, const char *name, int fd, const struct stat *st, mode_t most)
+static int fix_mode(const struct repair *r, int dirfd, const char *dir, const char *name, int fd,
+		    const struct stat *st, mode_t most)
 {
 	mode_t mode = st->st_mode & 07777 & ~(0777 & ~most);
 	int own = fd, rc;
@@ -111,16 +113,27 @@ static void show_time(char out[32], int64_t seconds)
 		snprintf(out, 32, "%lld", (long long)seconds);
 }
 
-static int fix_date(const struct repair *r, int dirfd, const char *dir, const char *name, const struct stat *st, const struct marker *m)
+static int fix_date(const struct repair *r, int dirfd, const char *dir, const char *name, const struct stat *st,
+		    const struct marker *m)
 {
 	const char *colon = strchr(name, ':');
 	int64_t want = marker_mtime(m, name, colon ? (size_t)(colon - name) : strlen(name));
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)want } };
 	char is[32], should[32];
 
-	/* A file that was made before since has the date its server gave it, which the marker need not know yet. */
+	/*
+	 * A file that was made before since has the date its server gave it, which the marker need not know
+	 * yet.
+	 */
 	if (want < 0 || st->st_mtim.tv_sec == want || st->st_ctim.tv_sec < r->since)
 		return 0;
+	if (r->ops && r->ops->dated) {
+		char path[PATH_MAX];
+
+		join(path, dir, name);
+		if (!r->ops->dated(r->ops->ctx, path))
+			return 0;
+	}
 	show_time(is, st->st_mtim.tv_sec);
 	show_time(should, want);
 	note(r, dir, name, "its date is %s, not %s", is, should);
@@ -236,8 +249,9 @@ static void finish_aside(const struct repair *r, const char *dir, const char *na
 	if (rc < 0)
 		note(r, dir, name, "cannot be cleared away: %.200s", why.msg);
 	else
-		note(r, dir, name, rc == ASIDE_KEPT ? "was left by a process that is dead, and has mail in it: put back" :
-						      "was left by a process that is dead");
+		note(r, dir, name,
+		     rc == ASIDE_KEPT ? "was left by a process that is dead, and has mail in it: put back"
+				      : "was left by a process that is dead");
 }
 
 static int clear_one(const struct repair *r, int fd, const char *dir, const struct listing_entry *e, struct err *err)
@@ -324,7 +338,8 @@ static int list(int fd, struct names *out)
 
 static int walk(const struct repair *r, int fd, const char *path, unsigned depth, struct err *err);
 
-static int walk_below(const struct repair *r, int fd, const char *path, const char *name, unsigned depth, struct err *err)
+static int walk_below(const struct repair *r, int fd, const char *path, const char *name, unsigned depth,
+		      struct err *err)
 {
 	char below[PATH_MAX];
 	struct stat st;
@@ -335,7 +350,9 @@ static int walk_below(const struct repair *r, int fd, const char *path, const ch
 	join(below, path, name);
 	sub = open_at(fd, name);
 	if (sub < 0)
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : err_errno(err, "cannot open directory '%s'", below);
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			       ? 0
+			       : err_errno(err, "cannot open directory '%s'", below);
 	if (!r->tmp_only && (fstat(sub, &st) || fix_mode(r, -1, path, name, sub, &st, r->d->dir_mode)))
 		rc = err_errno(err, "cannot repair '%s'", below);
 	if (!rc)

@@ -16,14 +16,17 @@ enum residue {
 	RESIDUE_CHILD = 8    /* a directory with another folder or with files in it, or that is nobody's to look into */
 };
 
-/* residue_find: sets in *has what is in the directory open at fd, which is, or was, at path in the store. 0 or -1 with errno. */
+/*
+ * residue_find: sets in *has what is in the directory open at fd, which is, or was, at path in the store. 0 or
+ * -1 with errno.
+ */
 int residue_find(int fd, const char *path, unsigned *has);
 /* residue_of_file: sets in *has what a file of this name in the folder at path is. */
 void residue_of_file(const char *path, const char *name, unsigned *has);
 
 /*
- * residue_is_harmless: whether what lies in a cur/ or new/ under this name is certainly no mail. A name with control bytes is not replicated, but it is
- * mail all the same, and this is its only copy.
+ * residue_is_harmless: whether what lies in a cur/ or new/ under this name is certainly no mail. A name with
+ * control bytes is not replicated, but it is mail all the same, and this is its only copy.
  */
 bool residue_is_harmless(const char *name, size_t len);
 /* residue_is_part: cur, new or tmp. */

@@ -23,7 +23,7 @@
  */
 #define TICK_NS (20 * NS_PER_MS)
 /* For how long to wait for that at most. */
-#define SETTLE_NS (25 * NS_PER_MS)
+#define SETTLE_NS (30 * NS_PER_MS)
 
 static const char *const sub_name[2] = { [NAME_NEW] = "new", [NAME_CUR] = "cur" };
 
@@ -208,12 +208,18 @@ static int64_t fresh_for(const struct scan_folder *f, int64_t now)
 
 static int settle(struct scan_folder *f, int dirfd, const struct subdirs_how *how)
 {
-	int64_t wait = fresh_for(f, subdirs_now());
-	struct timespec t = { .tv_nsec = wait < SETTLE_NS ? wait : SETTLE_NS };
+	int64_t left = SETTLE_NS, wait = fresh_for(f, subdirs_now());
 
 	if (!wait)
 		return 0;
-	nanosleep(&t, NULL);
+	/* The clock that files are stamped with stands still between two ticks: to sleep for what is left of one can be too little. */
+	while (wait && left > 0) {
+		struct timespec t = { .tv_nsec = (wait < left ? wait : left) + NS_PER_MS };
+
+		nanosleep(&t, NULL);
+		left -= t.tv_nsec;
+		wait = fresh_for(f, subdirs_now());
+	}
 	return look_both(f, dirfd, how);
 }
 

@@ -12,7 +12,7 @@
 #include "cases.h"
 
 enum row {
-	ROW_UNCHANGED, ROW_ONE_RENAMED, ROW_BOTH_RENAMED, ROW_TO_CUR, ROW_DELETED, ROW_KEPT, ROW_DELETED_BOTH, ROW_MOVED, ROW_MOVED_RENAMED,
+	ROW_UNCHANGED, ROW_ONE_RENAMED, ROW_BOTH_RENAMED, ROW_TO_CUR, ROW_DELETED, ROW_KEPT, ROW_NEW_KEY, ROW_DELETED_BOTH, ROW_MOVED, ROW_MOVED_RENAMED,
 	ROW_MOVED_DELETED, ROW_MOVED_SAME, ROW_MOVED_TWO, ROW_CONTENT, ROW_CONTENT_DELETED, ROW_CONTENT_SAME, ROW_CONTENT_BOTH,
 	ROW_ADDED, ROW_ADDED_SAME, ROW_ADDED_PAIRED, ROW_ADDED_CLASH, ROW_CLASH, ROW_CLASH_SAME, ROW_FOLDER_RENAMED, ROWS
 };
@@ -24,6 +24,7 @@ static const char *const row_text[ROWS] = {
 	"present | new/ -> cur/ | unchanged -> cur/",
 	"present | deleted | unchanged or flags changed -> deleted",
 	"present | deleted | flags changed -> kept (deleteVsFlag)",
+	"present | deleted | same content under another short key -> stays, as if delivered again",
 	"present | deleted | deleted -> deleted",
 	"present | moved to F | unchanged -> moved to F",
 	"present | moved to F | flags changed -> moved to F with the flag changes",
@@ -72,7 +73,16 @@ static inline void oracle_unsure(struct oracle *o, const char *why)
 		o->unsure = why;
 }
 
-/* -1 where both sides changed it, one of them back to what the name says: a line that is gone is no date that could be the smaller. */
+/* The smaller of two dates. -1 where only one of them is in a marker: a line that is not there is no date that could be the smaller. */
+static inline int64_t two_mtimes(const char *xname, int64_t x, const char *yname, int64_t y)
+{
+	if (x == y)
+		return x;
+	if (x < 0 || y < 0 || x == name_seconds(xname, key_len(xname)) || y == name_seconds(yname, key_len(yname)))
+		return -1;
+	return x < y ? x : y;
+}
+
 static inline int64_t three_way_mtime(const struct inst *b, const struct inst *x, const struct inst *y)
 {
 	if (b->mtime < 0 || x->mtime < 0 || y->mtime < 0)
@@ -81,9 +91,7 @@ static inline int64_t three_way_mtime(const struct inst *b, const struct inst *x
 		return y->mtime;
 	if (y->mtime == b->mtime)
 		return x->mtime;
-	if (x->mtime == name_seconds(x->name, key_len(x->name)) || y->mtime == name_seconds(y->name, key_len(y->name)))
-		return -1;
-	return x->mtime < y->mtime ? x->mtime : y->mtime;
+	return two_mtimes(x->name, x->mtime, y->name, y->mtime);
 }
 
 static inline struct name parsed(const char *s)
@@ -262,7 +270,7 @@ static inline uint8_t home(const struct oracle *o, int side, const struct inst *
 	return to >= 0 && !(base->here && base->folder == x->folder) ? (uint8_t)to : x->folder;
 }
 
-static inline void set_mask(struct oracle *o, struct want *w, const struct mail *m)
+static inline void set_mask(struct want *w, const struct mail *m)
 {
 	for (int s = OURS; s < THREE; s++) {
 		const struct inst *x = &m->at[s];
@@ -271,8 +279,7 @@ static inline void set_mask(struct oracle *o, struct want *w, const struct mail 
 			continue;
 		if (x->folder == w->folder)
 			w->mask |= (uint8_t)(1 << s);
-		else if (home(o, s, x, &m->at[BASE]) == w->folder)
-			w->vague = true;
+
 	}
 }
 
@@ -289,6 +296,8 @@ static inline void one_gone(struct oracle *o, size_t i, int side)
 		row = ROW_MOVED_DELETED;
 	else if (x->content != b->content)
 		row = ROW_CONTENT_DELETED;
+	else if (!same_span(x->name, short_len(x->name), b->name, short_len(b->name)))
+		row = ROW_NEW_KEY;
 	else if (o->c->keep_flagged && renamed)
 		row = ROW_KEPT;
 	o->seen[row]++;
@@ -302,7 +311,7 @@ static inline void one_gone(struct oracle *o, size_t i, int side)
 	w->content = x->content;
 	w->mtime = x->mtime;
 	memcpy(w->name, x->name, sizeof(w->name));
-	set_mask(o, w, m);
+	set_mask(w, m);
 }
 
 static inline enum row row_of(const struct inst *b, const struct inst *x, const struct inst *y, bool xmoved, bool ymoved, bool same)
@@ -345,7 +354,7 @@ static inline void all_there(struct oracle *o, size_t i)
 		w->content = content;
 		combine_name(o, w, b, x, y, two ? (copy ? y->name : x->name) : NULL);
 		w->mtime = row == ROW_CONTENT_BOTH ? -1 : three_way_mtime(b, x, y);
-		set_mask(o, w, m);
+		set_mask(w, m);
 	}
 	if (row == ROW_CONTENT_BOTH) {
 		struct want *keeps = &o->v[o->n - 1], *other = new_want(o, i, row);
@@ -419,12 +428,11 @@ static inline void added(struct oracle *o)
 			memset(w, 0, sizeof(*w));
 			w->folder = home(o, s, x, &o->c->m[i].at[BASE]);
 			w->row = w->folder == x->folder ? ROW_ADDED : ROW_FOLDER_RENAMED;
-			w->vague = w->folder != x->folder;
 			w->sub = x->sub;
 			w->content = x->content;
 			w->mtime = x->mtime;
 			w->mail = i;
-			w->mask = (uint8_t)(1 << s);
+			w->mask = w->folder == x->folder ? (uint8_t)(1 << s) : 0;
 			memcpy(w->name, x->name, sizeof(w->name));
 		}
 	for (int s = OURS; s < THREE; s++)
@@ -438,9 +446,8 @@ static inline void added(struct oracle *o)
 				continue;
 			w = *x;
 			unite(o, &w, x, y);
-			w.vague = x->vague || y->vague || pass == 2;
-			w.mask = x->mask | y->mask;
-			w.mtime = x->mtime < 0 || y->mtime < 0 ? -1 : x->mtime < y->mtime ? x->mtime : y->mtime;
+			w.mask = (same_key(w.name, x->name) ? x->mask : 0) | (same_key(w.name, y->name) ? y->mask : 0);
+			w.mtime = two_mtimes(x->name, x->mtime, y->name, y->mtime);
 			w.row = pass < 2 ? ROW_ADDED_SAME : ROW_ADDED_PAIRED;
 			o->v[o->n++] = w;
 			o->seen[w.row]++;

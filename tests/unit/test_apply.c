@@ -146,9 +146,9 @@ static void a_missing_object_stops_everything_cleanly(void **state)
 }
 
 /* In a namespace of its own, with a file system of 300 KB. Exit status 77: not allowed here. */
-static int fill_up(void)
+static int fill_up(const char *root)
 {
-	char big[200 * 1024], root[] = "/tmp/git-maildir-full.XXXXXX";
+	char big[200 * 1024];
 	struct box b;
 	struct plan p = { 0 };
 	struct apply_result res;
@@ -156,16 +156,10 @@ static int fill_up(void)
 	int rc;
 
 	memset(&b, 0, sizeof(b));
-	if (!mkdtemp(root))
-		return 1;
-	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)) {
-		rmdir(root);
+	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return 77;
-	}
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("none", root, "tmpfs", 0, "size=300k")) {
-		rmdir(root);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("none", root, "tmpfs", 0, "size=300k"))
 		return 77;
-	}
 	snprintf(b.root, sizeof(b.root), "%s", root);
 	if (disk_open(&b.disk, root, &err))
 		return 1;
@@ -185,13 +179,14 @@ static int fill_up(void)
 	return 0;
 }
 
-static void a_full_disk_is_said_and_leaves_nothing_half_done(void **state UNUSED)
+static void a_full_disk_is_said_and_leaves_nothing_half_done(void **state)
 {
+	struct box *b = *state;
 	pid_t pid = fork();
 	int status;
 
 	if (!pid)
-		_exit(fill_up());
+		_exit(fill_up(b->root));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		skip();
@@ -323,15 +318,16 @@ static void an_apply_killed_in_the_middle_ends_the_same(void **state)
 static void a_mail_server_at_work_beside_us_loses_nothing(void **state)
 {
 	struct box *b = *state;
-	static char expected[400][40], wanted[400][40];
+	static char *expected[400], *wanted[400];
+	struct arena strings = { 0 };
 	struct plan p = { 0 };
 	int i, n, status;
 	pid_t pid;
 
 	box_folder(b, "");
 	for (i = 0; i < 400; i++) {
-		snprintf(expected[i], sizeof(expected[i]), "cur/%d.x:2,", i);
-		snprintf(wanted[i], sizeof(wanted[i]), "cur/%d.x:2,S", i);
+		expected[i] = arena_printf(&strings, "cur/%d.x:2,", i);
+		wanted[i] = arena_printf(&strings, "cur/%d.x:2,S", i);
 		box_file(b, expected[i], "mail");
 		ren(&p, "", expected[i], wanted[i], "mail");
 	}
@@ -370,6 +366,7 @@ static void a_mail_server_at_work_beside_us_loses_nothing(void **state)
 	assert_int_equal(n, 400);
 	assert_int_equal(box_count(b, "cur"), 400);
 	plan_release(&p);
+	arena_release(&strings);
 }
 
 int main(void)

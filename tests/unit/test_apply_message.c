@@ -33,13 +33,14 @@ static void a_delivery_has_its_content_date_and_mode(void **state)
 static void many_deliveries_come_in_batches(void **state)
 {
 	struct box *b = *state;
-	static char names[700][40], texts[700][40];
+	static char *names[700], *texts[700];
+	struct arena strings = { 0 };
 	struct plan p = { 0 };
 	int i;
 
 	for (i = 0; i < 700; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s/%d.M1.x", i % 2 ? "new" : "cur", 1000 + i);
-		snprintf(texts[i], sizeof(texts[i]), "text %d", i);
+		names[i] = arena_printf(&strings, "%s/%d.M1.x", i % 2 ? "new" : "cur", 1000 + i);
+		texts[i] = arena_printf(&strings, "text %d", i);
 		add(&p, "", names[i], texts[i], 1000 + i);
 	}
 	assert_int_equal(twice(b, &p).done, 700);
@@ -50,6 +51,7 @@ static void many_deliveries_come_in_batches(void **state)
 		assert_text(b, names[i], texts[i]);
 		assert_int_equal(stat_of(b, names[i]).st_mtim.tv_sec, 1000 + i);
 	}
+	arena_release(&strings);
 }
 
 static void two_messages_that_want_one_name_are_both_kept(void **state)
@@ -283,16 +285,17 @@ static void of_two_messages_with_one_key_only_the_right_one_is_touched(void **st
 static void renames_in_a_large_folder_find_every_message(void **state)
 {
 	struct box *b = *state;
-	static char expected[3000][40], found[40], wanted[3000][40];
+	static char *expected[3000], *wanted[3000];
+	struct arena strings = { 0 };
 	struct plan p = { 0 };
 	struct apply_result res;
-	char path[64];
+	char found[64], path[64];
 	int i;
 
 	box_folder(b, "");
 	for (i = 0; i < 3000; i++) {
-		snprintf(expected[i], sizeof(expected[i]), "cur/%d.x:2,", i);
-		snprintf(wanted[i], sizeof(wanted[i]), "cur/%d.x:2,S", i);
+		expected[i] = arena_printf(&strings, "cur/%d.x:2,", i);
+		wanted[i] = arena_printf(&strings, "cur/%d.x:2,S", i);
 		snprintf(found, sizeof(found), "cur/%d.x:2,%s", i, i % 2 ? "F" : "");
 		box_file(b, found, "mail");
 		ren(&p, "", expected[i], wanted[i], "mail");
@@ -304,6 +307,7 @@ static void renames_in_a_large_folder_find_every_message(void **state)
 		snprintf(path, sizeof(path), "cur/%d.x:2,%s", i, i % 2 ? "FS" : "S");
 		assert_true(box_has(b, path));
 	}
+	arena_release(&strings);
 }
 
 /* --- deletions */

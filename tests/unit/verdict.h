@@ -47,7 +47,7 @@ static inline const struct file *marker_of(const struct store *s, unsigned folde
 	return f;
 }
 
-static inline void check_folder_form(const struct store *s, const struct folder *f, struct bytes *why)
+static inline void check_folder_form(const struct store *s, const struct folder *f, bool foreign, struct bytes *why)
 {
 	char path[300];
 
@@ -63,7 +63,7 @@ static inline void check_folder_form(const struct store *s, const struct folder 
 				complain_msg(why, "not sorted, or a path twice", f->path, sub, m->name);
 		}
 	snprintf(path, sizeof(path), "%s%s%s", f->path, *f->path ? "/" : "", PATH_MARKER_NAME);
-	if (has_messages(s, f->path) && !store_find_file(s, path))
+	if (!foreign && has_messages(s, f->path) && !store_find_file(s, path))
 		bytes_addf(why, "folder '%s' has messages and no marker\n", f->path);
 }
 
@@ -79,14 +79,14 @@ static inline bool is_dir(const struct store *s, const char *path)
 	return false;
 }
 
-static inline void check_form(const struct store *s, struct bytes *why)
+static inline void check_form(const struct store *s, bool foreign, struct bytes *why)
 {
 	struct path p;
 
 	for (size_t i = 0; i < s->nfolders; i++) {
 		if (i && strcmp(s->folders[i - 1].path, s->folders[i].path) >= 0)
 			bytes_addf(why, "folders not sorted, or twice: '%s'\n", s->folders[i].path);
-		check_folder_form(s, &s->folders[i], why);
+		check_folder_form(s, &s->folders[i], foreign, why);
 	}
 	for (size_t i = 0; i < s->nfiles; i++) {
 		const struct file *f = &s->files[i];
@@ -229,21 +229,21 @@ static inline unsigned wanted_id(const struct oracle *o, unsigned folder)
 	return strcmp(x, y) < 0 ? v[OURS].id : v[THEIRS].id;
 }
 
-static inline bool folder_has_key(const struct store *s, const char *path, const char *key, size_t len)
+static inline size_t keys_there(const struct store *s, const char *path, const char *name)
 {
 	const struct folder *f = store_find_folder(s, path);
+	size_t n = 0;
 
 	for (int sub = 0; f && sub < 2; sub++)
 		for (size_t i = 0; i < f->sub[sub].n; i++)
-			if (same_span(f->sub[sub].v[i].name, key_len(f->sub[sub].v[i].name), key, len))
-				return true;
-	return false;
+			n += same_key(f->sub[sub].v[i].name, name);
+	return n;
 }
 
 static inline void check_dates(const struct sides *s, const struct oracle *o, unsigned folder, const struct marker *m, struct bytes *why)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (!folder_has_key(&s->result, folder_path[folder], m->v[i].key, m->v[i].keylen))
+		if (!keys_there(&s->result, folder_path[folder], m->v[i].key))
 			bytes_addf(why, "marker of '%s' has a date for '%s', which is not there\n", folder_path[folder], m->v[i].key);
 	for (size_t i = 0; o && i < o->n; i++) {
 		const struct want *w = &o->v[i];
@@ -261,11 +261,33 @@ static inline void check_dates(const struct sides *s, const struct oracle *o, un
 	}
 }
 
+static inline bool same_store(const struct store *a, const struct store *b)
+{
+	struct bytes x = { 0 }, y = { 0 };
+	bool same;
+
+	store_dump(a, &x);
+	store_dump(b, &y);
+	same = x.len == y.len && (!x.len || memcmp(x.buf, y.buf, x.len) == 0);
+	bytes_release(&x);
+	bytes_release(&y);
+	return same;
+}
+
+/* Whether both sides changed something, not the same: else one is taken as it is, even if it lacks what we would have made. */
+static inline bool two_sided(const struct sides *s)
+{
+	return !same_store(&s->side[BASE], &s->side[OURS]) && !same_store(&s->side[BASE], &s->side[THEIRS]) &&
+	       !same_store(&s->side[OURS], &s->side[THEIRS]);
+}
+
 /* Which folders exist, and what their markers say. o is NULL if the messages are not sure. */
 static inline void check_markers(const struct sides *s, const struct oracle *o, struct bytes *why)
 {
 	char id[MARKER_ID_HEX + 1];
 
+	if (s->c->foreign && !two_sided(s))
+		return;
 	for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 		const struct mark *k = s->c->mark[f];
 		const struct file *file = marker_of(&s->result, f);

@@ -1,0 +1,134 @@
+/*
+ * casemerge.h -- merges the sides of a case in memory.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef CASEMERGE_H
+#define CASEMERGE_H
+
+#include "verdict.h"
+
+static inline int op_read(void *ctx, const struct oid *oid, struct bytes *out, struct err *err)
+{
+	const struct blob *b = blobs_find(ctx, oid);
+
+	if (!b)
+		return err_set(err, ERR_NOTFOUND, "no such blob");
+	bytes_add(out, b->b.buf, b->b.len);
+	return 0;
+}
+
+static inline int op_write(void *ctx, const char *buf, size_t len, struct oid *oid, struct err *err)
+{
+	(void)err;
+	*oid = blobs_put(ctx, buf, len);
+	return 0;
+}
+
+static inline bool read_text(struct blobs *l, const struct oid *oid, unsigned *text)
+{
+	const struct blob *b = blobs_find(l, oid);
+	unsigned line[3];
+
+	if (!b || sscanf(b->b.buf, "first %u\nsecond %u\nthird %u", &line[0], &line[1], &line[2]) != 3)
+		return false;
+	*text = line[0] + 3 * line[1] + 9 * line[2];
+	return true;
+}
+
+static inline int op_text(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b, struct oid *out, struct err *err)
+{
+	struct bytes buf = { 0 };
+	unsigned text[THREE];
+	int merged;
+
+	if (!base)
+		return 1;
+	if (!read_text(ctx, base, &text[BASE]) || !read_text(ctx, a, &text[OURS]) || !read_text(ctx, b, &text[THEIRS]))
+		return err_set(err, ERR_FAIL, "no text of ours");
+	merged = merge_text(text[BASE], text[OURS], text[THEIRS]);
+	if (merged < 0)
+		return 1;
+	case_text(&buf, 1, (unsigned)merged);
+	*out = blobs_put(ctx, buf.buf, buf.len);
+	bytes_release(&buf);
+	return 0;
+}
+
+/* merge: the result, and as text in dump (may be NULL). */
+static inline void merge(struct sides *s, const struct store *base, const struct store *a, const struct store *b, struct store *out,
+		  struct bytes *dump, struct bytes *why)
+{
+	const struct merge_ops ops = { &s->blobs, op_read, op_write, op_text };
+	const struct merge_opts opts = { s->c->keep_flagged };
+	struct err err = { 0 };
+
+	memset(out, 0, sizeof(*out));
+	if (merge_stores(out, base, a, b, &ops, &opts, &err) < 0)
+		bytes_addf(why, "the merge failed: %s\n", err.msg);
+	if (dump)
+		store_dump(out, dump);
+}
+
+static inline bool same_list(const struct msgs *a, const struct msgs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].name, b->v[i].name) != 0 || !oid_eq(&a->v[i].oid, &b->v[i].oid))
+			return false;
+	return true;
+}
+
+static inline bool same_file(const struct file *a, const struct file *b)
+{
+	return a && b && a->mode == b->mode && oid_eq(&a->oid, &b->oid);
+}
+
+/* The first side that counts when it is asked what all have: without a base there are only two. */
+static inline int first_side(const struct sides *s)
+{
+	return s->side[BASE].nfolders || s->side[BASE].nfiles ? BASE : OURS;
+}
+
+/* Whether cur/ or new/ of a folder holds messages, the same on all sides. */
+static inline bool is_common(const struct sides *s, const char *path, int sub)
+{
+	const struct folder *f = store_find_folder(&s->side[OURS], path), *g;
+
+	if (!f || !f->sub[sub].n)
+		return false;
+	for (int i = first_side(s); i < THREE; i++)
+		if (!(g = store_find_folder(&s->side[i], path)) || !same_list(&f->sub[sub], &g->sub[sub]))
+			return false;
+	return true;
+}
+
+/*
+ * Whether a message that all three have, and that is left out for it, shares its key with one that is not, on a side or in the result.
+ * The merge cannot see that then: it settles no clash with it.
+ */
+static inline bool shares_key(const struct sides *s, const struct store *result)
+{
+	const struct store *b = &s->side[OURS];
+
+	for (size_t i = 0; i < b->nfolders; i++)
+		for (int sub = 0; sub < 2; sub++) {
+			const char *path = b->folders[i].path;
+			const struct msgs *l = &b->folders[i].sub[sub];
+
+			if (!is_common(s, path, sub))
+				continue;
+			for (size_t j = 0; j < l->n; j++) {
+				bool shared = keys_there(result, path, l->v[j].name) > 1;
+
+				for (int k = first_side(s); k < THREE; k++)
+					shared |= keys_there(&s->side[k], path, l->v[j].name) > 1;
+				if (shared)
+					return true;
+			}
+		}
+	return false;
+}
+
+#endif
