@@ -14,24 +14,9 @@
 #include "../core/merge.h"
 #include "../core/path.h"
 #include "../repo/converge.h"
+#include "../repo/io.h"
 #include "exit.h"
 #include "verbs.h"
-
-static int read_all(const char *path, struct bytes *out)
-{
-	FILE *f = fopen(path, "rbe");
-	char buf[65536];
-	size_t n;
-	int bad;
-
-	if (!f)
-		return -1;
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		bytes_add(out, buf, n);
-	bad = ferror(f);
-	fclose(f);
-	return bad ? -1 : 0;
-}
 
 /* Written beside and renamed, so that a full disk leaves the file as it was: git takes what is in it. */
 static int write_all(const char *path, const struct bytes *b)
@@ -70,7 +55,7 @@ int driver_main(int argc, char **argv)
 	/* git-maildir is one program: libgit2's text merge needs its library started. */
 	git_libgit2_init();
 	path_parse(&p, argv[4], strlen(argv[4]));
-	if (read_all(argv[1], &base) < 0 || read_all(argv[2], &ours) < 0 || read_all(argv[3], &theirs) < 0)
+	if (io_read(argv[1], &base) < 0 || io_read(argv[2], &ours) < 0 || io_read(argv[3], &theirs) < 0)
 		exit_warn("cannot read the contents of '%s' to merge", argv[4]);
 	else if (merge_file_content(p.class, base.len ? &base : NULL, &ours, &theirs, p.class == PATH_FILE ? converge_text : NULL, NULL, &out))
 		exit_warn("'%s' was changed on both sides in different ways", argv[4]);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../core/path.h"
-#include "../disk/file.h"
+#include "../repo/io.h"
 #include "../repo/peer.h"
 #include "../repo/run.h"
 #include "hooks_data.h"
@@ -132,26 +132,17 @@ static int configure(struct repo *r, const struct setup *s, struct err *err)
 /* Appends text to a file unless it holds it already. */
 static int ensure_text(const char *path, const char *text, struct err *err)
 {
-	FILE *f = fopen(path, "a+e");
 	struct bytes b = { 0 };
-	char buf[4096];
-	size_t n;
-	int ret = 0;
+	bool there = io_read(path, &b) == 0 && strstr(b.buf, text) != NULL;
+	int ret = 0, bad;
+	FILE *f;
 
-	if (!f)
-		return err_errno(err, "cannot open '%s'", path);
-	rewind(f);
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		bytes_add(&b, buf, n);
-	if (!b.len || !strstr(b.buf, text)) {
-		if (b.len && b.buf[b.len - 1] != '\n')
-			fputc('\n', f);
-		fputs(text, f);
+	if (!there) {
+		f = fopen(path, "ae");
+		bad = !f || (b.len && b.buf[b.len - 1] != '\n' && fputc('\n', f) == EOF) || fputs(text, f) == EOF;
+		if ((f && fclose(f) != 0) || bad)
+			ret = err_errno(err, "cannot write '%s'", path);
 	}
-	if (ferror(f))
-		ret = err_errno(err, "cannot write '%s'", path);
-	if (fclose(f) != 0 && !ret)
-		ret = err_errno(err, "cannot write '%s'", path);
 	bytes_release(&b);
 	return ret;
 }
@@ -197,17 +188,8 @@ char *setup_hooks_dir(const struct repo *r)
 static bool file_equals(const char *path, const char *text)
 {
 	struct bytes b = { 0 };
-	FILE *f = fopen(path, "re");
-	char buf[4096];
-	size_t n;
-	bool same;
+	bool same = io_read(path, &b) == 0 && b.len == strlen(text) && !memcmp(b.buf, text, b.len);
 
-	if (!f)
-		return false;
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		bytes_add(&b, buf, n);
-	fclose(f);
-	same = b.len == strlen(text) && !memcmp(b.buf, text, b.len);
 	bytes_release(&b);
 	return same;
 }
@@ -215,14 +197,10 @@ static bool file_equals(const char *path, const char *text)
 /* Whether a hook file is one of ours, perhaps of an older version. */
 static bool is_ours(const char *path)
 {
-	FILE *f = fopen(path, "re");
-	char line[512];
-	bool ours = false;
+	struct bytes b = { 0 };
+	bool ours = io_read(path, &b) == 0 && strstr(b.buf, "git maildir hook") != NULL;
 
-	while (f && !ours && fgets(line, sizeof(line), f))
-		ours = strstr(line, "git maildir hook") != NULL;
-	if (f)
-		fclose(f);
+	bytes_release(&b);
 	return ours;
 }
 

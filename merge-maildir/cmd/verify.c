@@ -162,7 +162,7 @@ static int check_disk(struct audit *a, struct err *err)
 {
 	struct record_opts opts = { .dry_run = true, .full = true };
 	struct record_result rec = { 0 };
-	struct repair_ops ops = { a, note_problem };
+	struct repair_ops ops = { .ctx = a, .note = note_problem };
 	int ret = record_disk(a->m, &opts, &rec, err);
 
 	if (!ret) {

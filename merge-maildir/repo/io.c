@@ -13,7 +13,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "../core/mem.h"
 
 #define TEMP_TRIES 100
 
@@ -64,6 +63,25 @@ char *io_join(const char *dir, const char *name)
 	p[a] = '/';
 	memcpy(p + a + 1, name, b + 1);
 	return p;
+}
+
+int io_read(const char *path, struct bytes *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	do {
+		n = read(fd, bytes_reserve(out, 65536), 65536);
+		if (n > 0)
+			out->len += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	bytes_add(out, "", 0);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return n < 0 ? -1 : 0;
 }
 
 int io_temp(const char *dir, const char *prefix, mode_t mode, char **name)

@@ -10,10 +10,14 @@
 #include <sys/types.h>
 
 #include "../core/err.h"
+#include "../core/mem.h"
 
 /* io_write, io_pwrite: write all of it, or return -1 with errno set. */
 int io_write(int fd, const void *buf, size_t len);
 int io_pwrite(int fd, const void *buf, size_t len, off_t at);
+
+/* io_read: appends a whole file to out. -1 with errno set. */
+int io_read(const char *path, struct bytes *out);
 
 /*
  * io_temp: makes a new file "<dir>/<prefix>XXXXXX" for reading and writing, with mode as the umask leaves
