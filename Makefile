@@ -93,7 +93,7 @@ C_FILES = $(wildcard $(S)/*/*.c tests/*/*.c)
 
 lint:
 	cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I$(S) $(C_FILES)
-	shellcheck $(SHELL_FILES) tests/lib.sh
+	shellcheck $(SHELL_FILES) $(wildcard tests/*.sh)
 	@echo 'mandoc -Tlint -Wstyle man/*'; mandoc -Tlint -Wstyle man/*.[17] 2>/dev/null | \
 	awk '!/referenced manual not found/ { print; bad = 1 } END { exit bad }'
 	for cc in gcc clang; do $$cc $(ALL_CFLAGS) -Wformat=2 -Wundef -Wwrite-strings -Werror -fsyntax-only -I$(S) $(C_FILES) || exit 1; done

@@ -114,6 +114,8 @@ class Rules:
         (from_folder, from_sub), (folder, sub) = self.sub(old), self.sub(new)
         if os.path.basename(old) == "dovecot-uidlist.lock":
             self.locks.discard(os.path.dirname(old))
+        if os.path.basename(new) == "dovecot-uidlist.lock" and call == "linkat":
+            self.locks.add(os.path.dirname(new))
         if sub in ("cur", "new"):
             self.locked(new, call)
             self.dirty.add(os.path.dirname(new))

@@ -15,7 +15,7 @@ unreachable() {
 	begin
 	apart a b c
 	git -C a config remote.c.url "$TRASH/no/such.git"
-	mkmsg a new $NEW
+	mkmsg a new "$NEW"
 	status_is 1 git -C a maildir sync 2>err
 	cat err
 	[ "$(grep -c 'c' err)" -ge 1 ]
@@ -28,7 +28,7 @@ unreachable() {
 	git -C a config core.sshCommand "$TRASH/hang"
 	git -C a config remote.c.url ssh://nowhere.example/c.git
 	git -C a config maildir.peerTimeout 3
-	flag a $NEW FS
+	mv "a/new/$NEW" "a/cur/$NEW:2,FS"
 	git -C a maildir record >/dev/null
 	git -C a maildir push 2>err &
 	soon test -f "b/cur/$NEW:2,FS"
@@ -52,7 +52,7 @@ t 'an unreachable peer delays no other, and is told' unreachable
 
 by_themselves() {
 	begin
-	mkmsg a new $NEW
+	mkmsg a new "$NEW"
 	git -C a maildir record
 	soon same_mail a b c
 	soon same_head a b c
@@ -72,7 +72,7 @@ round_the_corner() {
 	# a and c do not know each other: b tells.
 	git -C a maildir peer remove c
 	git -C c maildir peer remove a
-	mkmsg a new $NEW
+	mkmsg a new "$NEW"
 	git -C a maildir record
 	soon same_mail a b c
 	mkmsg c new 1700000901.C.host

@@ -1,6 +1,8 @@
 #!/bin/sh
 #
 # crash.t -- sync killed with -9 at its state-changing system calls, on both members: the next sync makes the same of it as without the kill.
+# A kill, unlike a power loss, is the same on every file system; where nothing waits for a disk it takes half the time.
+[ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 . ./tests/lib.sh
 
 command -v python3 >/dev/null || skip_all 'needs python3'

@@ -221,7 +221,7 @@ same_head() {
 clean() {
 	for m; do
 		git -C "$m" status --porcelain >"$HOME/clean"
-		git -C "$m" fsck --strict --no-dangling --no-progress >>"$HOME/clean" 2>&1
+		git -C "$m" fsck --strict --no-dangling --no-progress >>"$HOME/clean" 2>&1 || echo "git fsck: status $?" >>"$HOME/clean"
 		(cd "$m" && find . -path '*/tmp/*') >>"$HOME/clean"
 		[ ! -s "$HOME/clean" ] || { echo "$m is not clean:"; cat "$HOME/clean"; return 1; }
 	done

@@ -159,6 +159,12 @@ row 'an odd date travels with its message' \
 	"mkmsg a cur $NEW:2,S Dated 1200000000; move b 1700000004.M1P1.host .Work" \
 	"[ \$(stat -c %Y b/cur/$NEW:2,S) = 1200000000 ]; [ \$(stat -c %Y a/.Work/cur/1700000004.M1P1.host:2,S) = 1107569105 ]"
 
+row 'the same mail with another date on each: the smaller on both' \
+	"mkmsg a cur $NEW:2,S Same 1300000000; mkmsg b cur $NEW:2,S Same 1400000000" "[ \$(stat -c %Y b/cur/$NEW:2,S) = 1300000000 ]"
+row 'a date that was changed on one side, of a message that the other side flagged' \
+	"touch -d @1300000000 a/cur/$K2:2,S; git -C a maildir record --full; flag b $K2 FS" \
+	"is $K2 cur/$K2:2,FS; [ \$(stat -c %Y b/cur/$K2:2,FS) = 1300000000 ]"
+
 a_move_keeps_the_file() {
 	begin
 	inode=$(stat -c %i "b/cur/$K2:2,S") content=$(stat -c '%i %Y %a' "b/cur/$K3:2,FS")
@@ -194,7 +200,7 @@ t 'changes that were not recorded yet are recorded first' unrecorded_changes
 
 forward() {
 	begin
-	mkmsg a new $NEW
+	mkmsg a new "$NEW"
 	git -C a maildir record >/dev/null
 	together a b
 	# What only one side changed needs no merge.
@@ -244,7 +250,7 @@ criss_cross() {
 	flag a $K3 S
 	del a $K1
 	flag b $K3 FRS
-	mkmsg b new $NEW
+	mkmsg b new "$NEW"
 	git -C a maildir record >/dev/null
 	git -C b maildir record >/dev/null
 	git -C a fetch -q b
@@ -261,7 +267,7 @@ dry_run() {
 	begin
 	flag a $K2 FS
 	del a $K3
-	mkmsg a new $NEW
+	mkmsg a new "$NEW"
 	git -C a maildir record >/dev/null
 	git -C b fetch -q a
 	mkmsg b new 1700000900.B.host

@@ -263,6 +263,8 @@ int hook_main(int argc, char **argv)
 	argv += 2;
 	if (!strcmp(name, "post-receive"))
 		read_input(&in);
+	/* For push-to-checkout git guesses it from where the repository is, and does not look at core.worktree. */
+	unsetenv("GIT_WORK_TREE");
 	if (member_open_any(&m, &err) < 0) {
 		bytes_release(&in);
 		return exit_error(&err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../core/marker.h"
+#include "../disk/file.h"
 #include "compare.h"
 #include "progress.h"
 
@@ -138,6 +139,92 @@ static void ctx_progress(void *ctx, size_t done, size_t total)
 	progress_step(&((struct apply_ctx *)ctx)->progress, done, total);
 }
 
+/* The message of this key in one directory, as the index has it; NULL if there is none. */
+static const char *path_of_key(struct arena *a, const struct index *ix, const char *folder, enum name_sub sub, const char *key)
+{
+	const char *prefix = compare_path(a, folder, sub, key);
+	size_t lo, hi, end, len = strlen(prefix);
+
+	index_range(ix, arena_strn(a, prefix, len - strlen(key) - 1), &lo, &hi);
+	/* "key" comes before "key:...", and "key,S=1" may be between: two places to look at. */
+	if (index_find(ix, prefix, len) >= 0)
+		return prefix;
+	prefix = arena_printf(a, "%s:", prefix);
+	end = hi;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (strcmp(ix->v[mid].path, prefix) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < end && !strncmp(ix->v[lo].path, prefix, len + 1) ? ix->v[lo].path : NULL;
+}
+
+/* Gives the message of a key the date that it is to have, wherever it is in the folder. */
+static int redate_key(struct update *u, const struct index *ix, const char *folder, const char *key, size_t keylen, struct err *err)
+{
+	int64_t want = target_mtime(u->dates, folder, key, keylen);
+	struct arena a = { 0 };
+	int ret = 0;
+
+	for (unsigned sub = NAME_NEW; sub <= NAME_CUR && want >= 0 && !ret; sub++) {
+		const char *path = path_of_key(&a, ix, folder, sub, arena_strn(&a, key, keylen));
+
+		if (path)
+			ret = file_set_date(&u->m->disk, path, want, err);
+	}
+	arena_release(&a);
+	return ret;
+}
+
+/* Messages whose line in this marker came, went or changed. */
+static int redate_folder(struct update *u, const struct index *ix, const struct change *c, struct err *err)
+{
+	struct marker before = { .n = 0 }, after = { .n = 0 };
+	struct bytes b = { 0 };
+	int ret = objects_read(&u->m->repo, &c->ffrom->oid, OBJECTS_BLOB, &b, err);
+
+	if (!ret) {
+		marker_parse(&before, b.buf, b.len);
+		bytes_clear(&b);
+		ret = objects_read(&u->m->repo, &c->fto->oid, OBJECTS_BLOB, &b, err);
+	}
+	if (!ret)
+		marker_parse(&after, b.buf, b.len);
+	for (int way = 0; way < 2 && !ret; way++) {
+		const struct marker *m = way ? &after : &before, *other = way ? &before : &after;
+
+		for (size_t i = 0; i < m->n && !ret; i++)
+			if (marker_mtime(other, m->v[i].key, m->v[i].keylen) != m->v[i].mtime)
+				ret = redate_key(u, ix, c->folder, m->v[i].key, m->v[i].keylen, err);
+	}
+	marker_release(&before);
+	marker_release(&after);
+	bytes_release(&b);
+	return ret;
+}
+
+/*
+ * A message that was renamed to another key, or of which only the date changed, is the same file, which still has the date that was
+ * right before. After a kill in between the next record takes that for its date.
+ */
+static int redate(struct update *u, const struct index *ix, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < u->changes.n && !ret; i++) {
+		const struct change *c = &u->changes.v[i];
+
+		if (c->kind == CHANGE_FILE_PUT && c->ffrom && c->fto && c->fto->class == PATH_MARKER)
+			ret = redate_folder(u, ix, c, err);
+		else if (c->kind == CHANGE_RENAME && (c->from->keylen != c->to->keylen || memcmp(c->from->name, c->to->name, c->to->keylen) != 0))
+			ret = redate_key(u, ix, c->to_folder, c->to->name, c->to->keylen, err);
+	}
+	return ret;
+}
+
 int update_apply(struct update *u, const struct index *ix, struct err *err)
 {
 	struct apply_ctx ctx = { .m = u->m, .target = u->dates->target, .ix = ix };
@@ -148,7 +235,7 @@ int update_apply(struct update *u, const struct index *ix, struct err *err)
 	progress_start(&ctx.progress, "Writing messages");
 	ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
 	progress_end(&ctx.progress);
-	return ret;
+	return ret < 0 ? ret : redate(u, ix, err);
 }
 
 int update_index(struct update *u, struct index *ix, struct err *err)

@@ -90,7 +90,7 @@ static void change_message(struct builder *b, const struct change *c)
 
 	set_target(s, c->to);
 	set_source(s, c->from);
-	if (kind == PLAN_REPLACE)
+	if (kind == PLAN_REPLACE || c->from->keylen != c->to->keylen || memcmp(c->from->name, c->to->name, c->to->keylen) != 0)
 		s->mtime = date_of(b, c->folder, c->to);
 }
 

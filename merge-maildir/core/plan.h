@@ -15,7 +15,7 @@
 enum plan_kind {
 	PLAN_MKFOLDER,	/* folder */
 	PLAN_ADD,	/* folder/sub/name with content oid and mtime. If from_folder is set, the same content is on disk there: link it */
-	PLAN_RENAME,	/* folder: from_sub/from_name becomes sub/name, same inode */
+	PLAN_RENAME,	/* folder: from_sub/from_name becomes sub/name, same inode; with mtime if the key changes */
 	PLAN_REPLACE,	/* folder: from_sub/from_name (content from_oid) becomes sub/name with content oid and mtime */
 	PLAN_DELETE,	/* folder/from_sub/from_name, content from_oid */
 	PLAN_PUT,	/* path: content oid; before it was from_oid (zero if it was not there) */

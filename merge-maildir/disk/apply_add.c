@@ -84,6 +84,14 @@ static int is_file(int dirfd, const char *name)
 	return S_ISREG(st.st_mode);
 }
 
+/* Whether a link to the file has the date that is wanted: a link shares it. */
+static bool has_date(int dirfd, const char *name, int64_t mtime)
+{
+	struct stat st;
+
+	return mtime < 0 || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) || st.st_mtime == (time_t)mtime;
+}
+
 /* The first message with the key of name and the content oid: 1 and *out, 0 if there is none, -1 with errno. */
 static int find_content(struct apply *a, struct apply_folder *f, struct lookup *look, const char *name,
 			const struct oid *oid, struct lookup_entry **out)
@@ -164,7 +172,7 @@ static int decide(struct apply *a, struct apply_folder *f, struct add_item *it, 
 	if (!s->from_folder)
 		return 0;
 	rc = find_source(a, it, err);
-	if (rc > 0)
+	if (rc > 0 && has_date(a->from.sub[it->from_sub], it->from, s->mtime))
 		it->state = ADD_LINK;
 	if (rc)
 		return rc < 0 ? rc : 0;

@@ -102,6 +102,19 @@ static int rename_failed(const struct apply_folder *f, const char *from, const c
 	return err_errno(err, "cannot rename '%s' to '%s' in folder '%s'", from, to, f->path);
 }
 
+/*
+ * Of two messages that are the same but for their keys one is left, with the date of the key that stays. It gets it before the key, because servers
+ * look at a file's date once, when they see its name for the first time. What fails here fails in the rename, or is only a date.
+ */
+static void set_date(const struct apply_folder *f, unsigned sub, const char *name, int64_t mtime)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)mtime } };
+	struct stat st;
+
+	if (mtime >= 0 && is_there(f, sub, name, &st) && S_ISREG(st.st_mode) && st.st_mtime != (time_t)mtime)
+		utimensat(f->sub[sub], name, times, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Somebody was there before us: merges what they did to the name with what we want of it. */
 static int rename_found(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
 {
@@ -132,6 +145,7 @@ static int rename_found(struct apply *a, struct apply_folder *f, const struct pl
 		as_wanted = sub == s->sub && !strcmp(to, s->name);
 		if (sub == found.sub && !strcmp(to, from))
 			return as_wanted ? APPLY_ALREADY : APPLY_DIFFERS;
+		set_date(f, found.sub, from, s->mtime);
 		if (!move_name(f, found.sub, from, sub, to))
 			return as_wanted ? APPLY_DONE : APPLY_DIFFERS;
 		if (errno == EEXIST)
@@ -147,6 +161,7 @@ static int rename_step(struct apply *a, struct apply_folder *f, const struct pla
 {
 	struct stat st;
 
+	set_date(f, s->from_sub, s->from_name, s->mtime);
 	if (!move_name(f, s->from_sub, s->from_name, s->sub, s->name))
 		return APPLY_DONE;
 	if (errno == ENOENT)

@@ -366,3 +366,15 @@ int file_read(const struct disk *d, const char *path, struct bytes *out, struct 
 	close(fd);
 	return rc;
 }
+
+int file_set_date(const struct disk *d, const char *path, int64_t mtime, struct err *err)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)mtime } };
+	struct stat st;
+
+	if (fstatat(d->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (st.st_mtim.tv_sec == (time_t)mtime || utimensat(d->root, path, times, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+	}
+	return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(err, "cannot set the date of '%s'", path);
+}

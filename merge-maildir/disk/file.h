@@ -56,6 +56,9 @@ int file_rename_new(int fromfd, const char *from, int tofd, const char *to);
 int file_replace(struct disk *d, const char *path, const void *buf, size_t len, bool executable,
 		 struct err *err);
 
+/* file_set_date: gives the file this mtime, if it has another one (in seconds). One that is not there is fine. */
+int file_set_date(const struct disk *d, const char *path, int64_t mtime, struct err *err);
+
 /*
  * file_read: appends the whole file to out. ERR_NOTFOUND; never follows a symbolic link, and refuses what is
  * not a regular file. st may be NULL.

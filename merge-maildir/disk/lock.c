@@ -218,34 +218,77 @@ static int fail(struct err *err, const char *what, const char *path)
 	return err_errno(err, "cannot %s '" LOCK_NAME "' in folder '%s'", what, folder);
 }
 
+/* 0666 and the umask, as Dovecot: it must be able to watch and read the file. */
+#define LOCK_MODE 0666
+
+/* 0 or -1 with errno. */
+static int fill(int fd, const char *text, size_t len)
+{
+	errno = ENOSPC; /* what a short write means */
+	return write(fd, text, len) == (ssize_t)len ? 0 : -1;
+}
+
+/*
+ * Makes the file without a name, and gives it one when it says whose it is: an empty lock, as a kill in create_named() leaves, stands in everybody's way for
+ * two minutes. 1 made, 0 somebody has it, -1 if this way is closed: no O_TMPFILE here, no /proc.
+ */
+static int create_whole(int dirfd, const char *text, size_t len)
+{
+	int fd = openat(dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, LOCK_MODE), rc = -1;
+	char self[32];
+
+	if (fd < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (!fill(fd, text, len)) {
+		if (!linkat(AT_FDCWD, self, dirfd, LOCK_NAME, AT_SYMLINK_FOLLOW))
+			rc = 1;
+		else if (errno == EEXIST)
+			rc = 0;
+	}
+	if (close(fd) && rc > 0) {
+		unlinkat(dirfd, LOCK_NAME, 0);
+		rc = -1;
+	}
+	return rc;
+}
+
+/* 1 made, 0 somebody has it, -1 with errno. */
+static int create_named(int dirfd, const char *text, size_t len, const char **what)
+{
+	int fd = openat(dirfd, LOCK_NAME, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, LOCK_MODE), rc, e;
+
+	*what = "create";
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -1;
+	*what = "write";
+	rc = fill(fd, text, len);
+	e = errno;
+	if (close(fd) && !rc) {
+		rc = -1;
+		e = errno;
+	}
+	if (rc)
+		unlinkat(dirfd, LOCK_NAME, 0);
+	errno = e;
+	return rc ? -1 : 1;
+}
+
 /* 1 made, 0 somebody has it, or a negative code. */
 static int try_create(struct lock *l, const struct disk *d, int dirfd, const char *path, struct err *err)
 {
+	const char *what;
 	char text[300];
 	struct stat st;
-	bool written;
-	int fd, len, rc = 0;
+	size_t len = (size_t)snprintf(text, sizeof(text), "%ld:%s", (long)d->pid, d->host);
+	int rc = create_whole(dirfd, text, len);
 
-	/* 0666 and the umask, as Dovecot: it must be able to watch and read the file. */
-	fd = openat(dirfd, LOCK_NAME, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		if (errno == EEXIST)
-			return 0;
-		return fail(err, "create", path);
-	}
-	len = snprintf(text, sizeof(text), "%ld:%s", (long)d->pid, d->host);
-	errno = ENOSPC; /* what a short write means */
-	written = write(fd, text, (size_t)len) == len;
-	if (!written)
-		rc = fail(err, "write", path);
-	if (close(fd) && written) {
-		rc = fail(err, "write", path);
-		written = false;
-	}
-	if (!written) {
-		unlinkat(dirfd, LOCK_NAME, 0);
-		return rc;
-	}
+	if (rc < 0)
+		rc = create_named(dirfd, text, len, &what);
+	if (rc < 0)
+		return fail(err, what, path);
+	if (!rc)
+		return 0;
 	/*
 	 * After close(): only then does a network file system settle on an mtime, by which lock_release()
 	 * knows the file.

@@ -1,5 +1,6 @@
 /*
- * casegen.h -- makes random three-sided cases from a seed: a base, and what two sides did to it while they were apart.
+ * casegen.h -- makes random three-sided cases from a seed: a base, and what two sides did to it while they were
+ * apart.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -33,7 +34,19 @@ static inline bool chance(unsigned percent)
 
 /* What happened to a message on a side. */
 enum fate {
-	KEEP, FLAG, TO_CUR, TO_NEW, MOVE, MOVE_REKEYED, REKEY, SUFFIX, EDIT, MOVE_EDIT, DELETE, TAIL, DATE
+	KEEP,
+	FLAG,
+	TO_CUR,
+	TO_NEW,
+	MOVE,
+	MOVE_REKEYED,
+	REKEY,
+	SUFFIX,
+	EDIT,
+	MOVE_EDIT,
+	DELETE,
+	TAIL,
+	DATE
 };
 
 static inline enum fate pick_fate(void)
@@ -148,7 +161,10 @@ static inline void change_suffix(struct inst *x)
 
 	if (full > 200)
 		return;
-	snprintf(key, sizeof(key), "%.*s%s", (int)part, x->name, full > part ? "" : chance(50) ? ",S=77" : ",S=77,W=79");
+	snprintf(key, sizeof(key), "%.*s%s", (int)part, x->name,
+		 full > part  ? ""
+		 : chance(50) ? ",S=77"
+			      : ",S=77,W=79");
 	set_key(x, key);
 }
 
@@ -201,7 +217,6 @@ static inline void apply_fate(const struct tcase *c, int side, size_t i, struct 
 	}
 	if (fate == EDIT || fate == MOVE_EDIT)
 		x->content = (uint16_t)(c->loose ? rnd(5) : EDITS + 2 * i + rnd(2));
-	/* A date that the name told is told by a line now: how a server keeps it when it moves the message. */
 }
 
 static inline void gen_base(struct tcase *c)
@@ -221,7 +236,8 @@ static inline void gen_base(struct tcase *c)
 		if (c->loose)
 			loose_key(key, sizeof(key));
 		else
-			snprintf(key, sizeof(key), "%u.M%zuP7.mx%s", 1000000000 + rnd(9), i, chance(30) ? ",S=7" : "");
+			snprintf(key, sizeof(key), "%u.M%zuP7.mx%s", 1000000000 + rnd(9), i,
+				 chance(30) ? ",S=7" : "");
 		x->content = (uint16_t)(c->loose ? rnd(5) : i);
 		if (!c->loose && c->n && chance(12)) {
 			const struct inst *y = &c->m[rnd((unsigned)c->n)].at[BASE];
@@ -253,7 +269,8 @@ static inline void gen_folder_moves(struct tcase *c, int side)
 			continue;
 		if (side == THEIRS && chance(40))
 			for (unsigned g = 0; g < CASE_FOLDERS; g++)
-				if (!c->mark[g][BASE].here && c->mark[g][OURS].here && c->mark[g][OURS].id == c->mark[f][BASE].id)
+				if (!c->mark[g][BASE].here && c->mark[g][OURS].here &&
+				    c->mark[g][OURS].id == c->mark[f][BASE].id)
 					to = g;
 		if (r < 8) {
 			if (c->mark[to][BASE].here || c->mark[to][side].here)
@@ -276,7 +293,8 @@ static inline void gen_folder_moves(struct tcase *c, int side)
 		unsigned f = rnd(CASE_FOLDERS);
 
 		if (!c->mark[f][side].here)
-			c->mark[f][side] = (struct mark){ true, 60 + f + (chance(50) ? 20u * (unsigned)side : 0) };
+			c->mark[f][side] =
+				(struct mark){ true, 60 + f + (chance(50) ? 20u * (unsigned)side : 0) };
 	}
 }
 

@@ -36,7 +36,8 @@ static inline bool read_text(struct blobs *l, const struct oid *oid, unsigned *t
 	return true;
 }
 
-static inline int op_text(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b, struct oid *out, struct err *err)
+static inline int op_text(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b,
+			  struct oid *out, struct err *err)
 {
 	struct bytes buf = { 0 };
 	unsigned text[THREE];
@@ -44,7 +45,8 @@ static inline int op_text(void *ctx, const struct oid *base, const struct oid *a
 
 	if (!base)
 		return 1;
-	if (!read_text(ctx, base, &text[BASE]) || !read_text(ctx, a, &text[OURS]) || !read_text(ctx, b, &text[THEIRS]))
+	if (!read_text(ctx, base, &text[BASE]) || !read_text(ctx, a, &text[OURS]) ||
+	    !read_text(ctx, b, &text[THEIRS]))
 		return err_set(err, ERR_FAIL, "no text of ours");
 	merged = merge_text(text[BASE], text[OURS], text[THEIRS]);
 	if (merged < 0)
@@ -56,8 +58,8 @@ static inline int op_text(void *ctx, const struct oid *base, const struct oid *a
 }
 
 /* merge: the result, and as text in dump (may be NULL). */
-static inline void merge(struct sides *s, const struct store *base, const struct store *a, const struct store *b, struct store *out,
-		  struct bytes *dump, struct bytes *why)
+static inline void merge(struct sides *s, const struct store *base, const struct store *a,
+			 const struct store *b, struct store *out, struct bytes *dump, struct bytes *why)
 {
 	const struct merge_ops ops = { &s->blobs, op_read, op_write, op_text };
 	const struct merge_opts opts = { s->c->keep_flagged };
@@ -105,8 +107,8 @@ static inline bool is_common(const struct sides *s, const char *path, int sub)
 }
 
 /*
- * Whether a message that all three have, and that is left out for it, shares its key with one that is not, on a side or in the result.
- * The merge cannot see that then: it settles no clash with it.
+ * Whether a message that all three have, and that is left out for it, shares its key with one that is not, on a
+ * side or in the result. The merge cannot see that then: it settles no clash with it.
  */
 static inline bool shares_key(const struct sides *s, const struct store *result)
 {

@@ -29,10 +29,12 @@ enum { BASE, OURS, THEIRS, THREE };
 /* Message contents are numbered: the base's, what edits make of them, and what is delivered. */
 #define CONTENTS 512
 
-static const char *const folder_path[CASE_FOLDERS] = { "", ".Work", ".Work.Projects", "Lists/x", ".New",
-						       "Lists/y", ".Archive", ".Moved", "Lists", ".Work.Old" };
-static const char *const file_path[CASE_FILES] = { "subscriptions", "notes.txt", "Lists", ".Work/sieve", ".Archive",
-						   "dir", "dir/a", "Lists/x/readme", ".Moved/rules", "dir/a/b" };
+static const char *const folder_path[CASE_FOLDERS] = { "",	".Work",    ".Work.Projects", "Lists/x",
+						       ".New",	"Lists/y",  ".Archive",	      ".Moved",
+						       "Lists", ".Work.Old" };
+static const char *const file_path[CASE_FILES] = { "subscriptions", "notes.txt", "Lists", ".Work/sieve",
+						   ".Archive",	    "dir",	 "dir/a", "Lists/x/readme",
+						   ".Moved/rules",  "dir/a/b" };
 
 /* A message on one side. */
 struct inst {
@@ -75,7 +77,7 @@ struct blobs {
 	struct blob {
 		struct oid oid;
 		struct bytes b;
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
@@ -186,7 +188,8 @@ static inline void case_text(struct bytes *out, size_t file, unsigned text)
 static inline void marker_id(char out[MARKER_ID_HEX + 1], unsigned id)
 {
 	if (id)
-		snprintf(out, MARKER_ID_HEX + 1, "%016llx%016llx", id * 0x9e3779b97f4a7c15ull, id * 0xc2b2ae3d27d4eb4full);
+		snprintf(out, MARKER_ID_HEX + 1, "%016llx%016llx", id * 0x9e3779b97f4a7c15ull,
+			 id * 0xc2b2ae3d27d4eb4full);
 	else
 		out[0] = '\0';
 }
@@ -234,8 +237,8 @@ static inline void case_store(const struct tcase *c, int side, struct blobs *blo
 		const char *path = folder_path[x->folder];
 
 		if (x->here)
-			store_add_msg(store_folder(s, path, strlen(path)), x->sub ? NAME_CUR : NAME_NEW, x->name,
-				      strlen(x->name), content_oid(x->content));
+			store_add_msg(store_folder(s, path, strlen(path)), x->sub ? NAME_CUR : NAME_NEW,
+				      x->name, strlen(x->name), content_oid(x->content));
 	}
 	for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 		if (!c->mark[f][side].here)
@@ -270,24 +273,25 @@ static inline void store_dump(const struct store *s, struct bytes *out)
 					   f->sub[sub].v[j].name, oid_hex(&f->sub[sub].v[j].oid, hex));
 	}
 	for (size_t i = 0; i < s->nfiles; i++)
-		bytes_addf(out, "file %s %o %d %s\n", s->files[i].path, s->files[i].mode, (int)s->files[i].class,
-			   oid_hex(&s->files[i].oid, hex));
+		bytes_addf(out, "file %s %o %d %s\n", s->files[i].path, s->files[i].mode,
+			   (int)s->files[i].class, oid_hex(&s->files[i].oid, hex));
 }
 
 static inline void show_inst(struct bytes *out, const struct inst *x)
 {
 	char hex[OID_HEX + 1];
 
-	bytes_addf(out, "%s/%s/%s =%u(%.6s)", folder_path[x->folder], x->sub ? "cur" : "new", x->name, x->content,
-		   oid_hex(content_oid(x->content), hex));
+	bytes_addf(out, "%s/%s/%s =%u(%.6s)", folder_path[x->folder], x->sub ? "cur" : "new", x->name,
+		   x->content, oid_hex(content_oid(x->content), hex));
 	if (x->mtime != name_seconds(x->name, key_len(x->name)))
 		bytes_addf(out, " @%lld", (long long)x->mtime);
 }
 
 static inline bool same_inst(const struct inst *a, const struct inst *b)
 {
-	return a->here == b->here && (!a->here || (a->folder == b->folder && a->sub == b->sub && a->content == b->content &&
-						   a->mtime == b->mtime && strcmp(a->name, b->name) == 0));
+	return a->here == b->here &&
+	       (!a->here || (a->folder == b->folder && a->sub == b->sub && a->content == b->content &&
+			     a->mtime == b->mtime && strcmp(a->name, b->name) == 0));
 }
 
 /* case_show: the case for people. "=4(a1b2c3)" is content 4, whose id begins so; "@5" an odd date. */
@@ -315,12 +319,13 @@ static inline void case_show(const struct tcase *c, struct bytes *out)
 	for (unsigned f = 0; f < CASE_FOLDERS; f++)
 		for (int s = 0; s < THREE; s++)
 			if (c->mark[f][s].here)
-				bytes_addf(out, "  marker '%s' %s: id %u\n", folder_path[f], who[s], c->mark[f][s].id);
+				bytes_addf(out, "  marker '%s' %s: id %u\n", folder_path[f], who[s],
+					   c->mark[f][s].id);
 	for (unsigned f = 0; f < CASE_FILES; f++)
 		for (int s = 0; s < THREE; s++)
 			if (c->file[f][s].here)
-				bytes_addf(out, "  file '%s' %s: text %u mode %o\n", file_path[f], who[s], c->file[f][s].text,
-					   c->file[f][s].mode);
+				bytes_addf(out, "  file '%s' %s: text %u mode %o\n", file_path[f], who[s],
+					   c->file[f][s].text, c->file[f][s].mode);
 }
 
 /* case_path_taken: whether another message of that side is where this one is. */
@@ -331,7 +336,8 @@ static inline bool case_path_taken(const struct tcase *c, int side, size_t i)
 	for (size_t j = 0; j < c->n; j++) {
 		const struct inst *y = &c->m[j].at[side];
 
-		if (j != i && y->here && y->folder == x->folder && y->sub == x->sub && strcmp(y->name, x->name) == 0)
+		if (j != i && y->here && y->folder == x->folder && y->sub == x->sub &&
+		    strcmp(y->name, x->name) == 0)
 			return true;
 	}
 	return false;
@@ -359,7 +365,8 @@ static inline bool is_below(const char *path, const char *dir)
 static inline bool case_is_dir(const struct tcase *c, int side, const char *path)
 {
 	for (unsigned f = 0; f < CASE_FOLDERS; f++)
-		if ((strcmp(folder_path[f], path) == 0 || is_below(folder_path[f], path)) && case_has_folder(c, side, f))
+		if ((strcmp(folder_path[f], path) == 0 || is_below(folder_path[f], path)) &&
+		    case_has_folder(c, side, f))
 			return true;
 	for (unsigned f = 0; f < CASE_FILES; f++)
 		if (c->file[f][side].here && is_below(file_path[f], path))
@@ -367,7 +374,8 @@ static inline bool case_is_dir(const struct tcase *c, int side, const char *path
 	return false;
 }
 
-/* case_settle: makes sides whole after an edit of the case: markers where messages are, no file where a directory is, one date a key. */
+/* case_settle: makes sides whole after an edit of the case: markers where messages are, no file where a
+ * directory is, one date a key. */
 static inline void case_settle(struct tcase *c)
 {
 	for (int s = 0; s < THREE; s++) {
@@ -381,7 +389,8 @@ static inline void case_settle(struct tcase *c)
 				const struct mark *base = &c->mark[x->folder][BASE];
 
 				k->here = true;
-				k->id = base->here && x->mtime % 3 ? base->id : 200u + 3u * x->folder + (unsigned)s;
+				k->id = base->here && x->mtime % 3 ? base->id
+								   : 200u + 3u * x->folder + (unsigned)s;
 			}
 			for (size_t j = 0; j < i; j++) {
 				const struct inst *y = &c->m[j].at[s];
@@ -399,7 +408,8 @@ static inline void case_settle(struct tcase *c)
 }
 
 /*
- * case_rank: how well a message of a side fits one of the base, by the passes of the merge: 0 the same in every respect, 9 not at all.
+ * case_rank: how well a message of a side fits one of the base, by the passes of the merge: 0 the same in every
+ * respect, 9 not at all.
  */
 static inline int case_rank(const struct inst *b, const struct inst *x)
 {
@@ -421,8 +431,9 @@ static inline int case_rank(const struct inst *b, const struct inst *x)
 }
 
 /*
- * case_unclear: finds a message of a side (*j) that might as well be, or be taken for, another one of the base (*i) than the one it
- * came from. If there is none, whoever pairs the best fitting first finds the truth, in whatever order he looks at the messages.
+ * case_unclear: finds a message of a side (*j) that might as well be, or be taken for, another one of the base
+ * (*i) than the one it came from. If there is none, whoever pairs the best fitting first finds the truth, in
+ * whatever order he looks at the messages.
  */
 static inline bool case_unclear(const struct tcase *c, int side, size_t *i, size_t *j)
 {

@@ -1,20 +1,44 @@
 /*
- * oracle.h -- what a merge has to give, worked out from what is known of each message instead of from how the merge finds it out.
+ * oracle.h -- what a merge has to give, worked out from what is known of each message instead of from how the
+ * merge finds it out.
  *
- * The case knows which message of a side is which of the base, so here is no search for partners: only the table of merge rules, row by
- * row. Where the rules leave something open the oracle says so, and nothing is asserted about the messages of that case.
+ * The case knows which message of a side is which of the base, so here is no search for partners: only the
+ * table of merge rules, row by row. Where the rules leave something open the oracle says so, and nothing is
+ * asserted about the messages of that case.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef ORACLE_H
 #define ORACLE_H
 
-#include "cases.h"
+#include "labels.h"
 
 enum row {
-	ROW_UNCHANGED, ROW_ONE_RENAMED, ROW_BOTH_RENAMED, ROW_TO_CUR, ROW_DELETED, ROW_KEPT, ROW_NEW_KEY, ROW_DELETED_BOTH, ROW_MOVED, ROW_MOVED_RENAMED,
-	ROW_MOVED_DELETED, ROW_MOVED_SAME, ROW_MOVED_TWO, ROW_CONTENT, ROW_CONTENT_DELETED, ROW_CONTENT_SAME, ROW_CONTENT_BOTH,
-	ROW_ADDED, ROW_ADDED_SAME, ROW_ADDED_PAIRED, ROW_ADDED_CLASH, ROW_CLASH, ROW_CLASH_SAME, ROW_FOLDER_RENAMED, ROWS
+	ROW_UNCHANGED,
+	ROW_ONE_RENAMED,
+	ROW_BOTH_RENAMED,
+	ROW_TO_CUR,
+	ROW_DELETED,
+	ROW_KEPT,
+	ROW_NEW_KEY,
+	ROW_DELETED_BOTH,
+	ROW_MOVED,
+	ROW_MOVED_RENAMED,
+	ROW_MOVED_DELETED,
+	ROW_MOVED_SAME,
+	ROW_MOVED_TWO,
+	ROW_CONTENT,
+	ROW_CONTENT_DELETED,
+	ROW_CONTENT_SAME,
+	ROW_CONTENT_BOTH,
+	ROW_ADDED,
+	ROW_ADDED_SAME,
+	ROW_ADDED_PAIRED,
+	ROW_ADDED_CLASH,
+	ROW_CLASH,
+	ROW_CLASH_SAME,
+	ROW_FOLDER_RENAMED,
+	ROWS
 };
 
 static const char *const row_text[ROWS] = {
@@ -48,7 +72,7 @@ static const char *const row_text[ROWS] = {
 struct want {
 	uint8_t folder, sub;
 	uint8_t mask; /* bit 1 << side: that side has it in this folder under this key */
-	bool vague;   /* what the mask of this one is, the rules do not say */
+	bool vague;   /* the rules do not say what its mask is */
 	bool dead;
 	uint16_t content;
 	enum row row;
@@ -59,9 +83,9 @@ struct want {
 
 struct oracle {
 	const struct tcase *c;
-	const char *unsure; /* why nothing can be said about the messages, or NULL */
+	const char *unsure;		  /* why nothing can be said about the messages, or NULL */
 	int renamed[THREE][CASE_FOLDERS]; /* what that side calls this folder of the base now, or -1 */
-	bool torn[CASE_FOLDERS]; /* one of the two that the sides renamed one folder to */
+	bool torn[CASE_FOLDERS];	  /* one of the two that the sides renamed one folder to */
 	unsigned seen[ROWS];
 	size_t n;
 	struct want v[4 * CASE_MAILS];
@@ -73,87 +97,13 @@ static inline void oracle_unsure(struct oracle *o, const char *why)
 		o->unsure = why;
 }
 
-/* The smaller of two dates. -1 where only one of them is in a marker: a line that is not there is no date that could be the smaller. */
-static inline int64_t two_mtimes(const char *xname, int64_t x, const char *yname, int64_t y)
+/* Name and sub of a message that three sides have; key, if not NULL, is the name whose key it gets in any case.
+ */
+static inline void combine_name(struct oracle *o, struct want *w, const struct inst *b, const struct inst *x,
+				const struct inst *y, const char *key)
 {
-	if (x == y)
-		return x;
-	if (x < 0 || y < 0 || x == name_seconds(xname, key_len(xname)) || y == name_seconds(yname, key_len(yname)))
-		return -1;
-	return x < y ? x : y;
-}
-
-static inline int64_t three_way_mtime(const struct inst *b, const struct inst *x, const struct inst *y)
-{
-	if (b->mtime < 0 || x->mtime < 0 || y->mtime < 0)
-		return -1;
-	if (x->mtime == b->mtime || x->mtime == y->mtime)
-		return y->mtime;
-	if (y->mtime == b->mtime)
-		return x->mtime;
-	return two_mtimes(x->name, x->mtime, y->name, y->mtime);
-}
-
-static inline struct name parsed(const char *s)
-{
-	struct name n;
-
-	name_parse(&n, s, strlen(s));
-	return n;
-}
-
-static inline const char *info_of(const char *name)
-{
-	return name + key_len(name);
-}
-
-static inline bool opaque(const struct name *n)
-{
-	return n->has_info && !n->has_flags;
-}
-
-/* The info of a name that both sides changed. Returns false where the rules leave it open. */
-static inline bool three_way_info(char *out, size_t size, const char *bname, const char *xname, const char *yname)
-{
-	struct name b = parsed(bname), x = parsed(xname), y = parsed(yname);
-	name_flags flags = (b.flags & x.flags & y.flags) | (~b.flags & (x.flags | y.flags));
-	char letters[53];
-	const char *tail;
-
-	if (strcmp(info_of(xname), info_of(bname)) == 0 || strcmp(info_of(xname), info_of(yname)) == 0)
-		return snprintf(out, size, "%s", info_of(yname)) >= 0;
-	if (strcmp(info_of(yname), info_of(bname)) == 0)
-		return snprintf(out, size, "%s", info_of(xname)) >= 0;
-	if (opaque(&x) || opaque(&y)) {
-		if (!x.has_info || !y.has_info)
-			return false;
-		return snprintf(out, size, "%s", strcmp(info_of(xname), info_of(yname)) < 0 ? info_of(xname) : info_of(yname)) >= 0;
-	}
-	if (strcmp(x.tail, y.tail) == 0)
-		tail = x.tail;
-	else if (opaque(&b))
-		return false;
-	else if (strcmp(x.tail, b.tail) == 0)
-		tail = y.tail;
-	else if (strcmp(y.tail, b.tail) == 0 || strcmp(x.tail, y.tail) < 0)
-		tail = x.tail;
-	else
-		tail = y.tail;
-	name_flag_letters(flags, letters);
-	snprintf(out, size, ":2,%s%s", letters, tail);
-	return true;
-}
-
-static inline const char *smaller_key(const char *a, const char *b)
-{
-	return span_cmp(a, key_len(a), b, key_len(b)) <= 0 ? a : b;
-}
-
-/* Name and sub of a message that three sides have; key, if not NULL, is the name whose key it gets in any case. */
-static inline void combine_name(struct oracle *o, struct want *w, const struct inst *b, const struct inst *x, const struct inst *y,
-				const char *key)
-{
-	bool xsame = x->sub == b->sub && strcmp(x->name, b->name) == 0, ysame = y->sub == b->sub && strcmp(y->name, b->name) == 0;
+	bool xsame = x->sub == b->sub && strcmp(x->name, b->name) == 0,
+	     ysame = y->sub == b->sub && strcmp(y->name, b->name) == 0;
 	char info[NAME_LONGEST + 64];
 
 	if (xsame || ysame || (x->sub == y->sub && strcmp(x->name, y->name) == 0)) {
@@ -168,7 +118,9 @@ static inline void combine_name(struct oracle *o, struct want *w, const struct i
 		if (!three_way_info(info, sizeof(info), b->name, x->name, y->name))
 			oracle_unsure(o, "info of no known kind");
 		if (!key)
-			key = same_key(x->name, b->name) ? y->name : same_key(y->name, b->name) ? x->name : smaller_key(x->name, y->name);
+			key = same_key(x->name, b->name)   ? y->name
+			      : same_key(y->name, b->name) ? x->name
+							   : smaller_key(x->name, y->name);
 	}
 	if (key_len(key) + strlen(info) > NAME_LONGEST)
 		oracle_unsure(o, "too long a name");
@@ -279,7 +231,6 @@ static inline void set_mask(struct want *w, const struct mail *m)
 			continue;
 		if (x->folder == w->folder)
 			w->mask |= (uint8_t)(1 << s);
-
 	}
 }
 
@@ -314,9 +265,11 @@ static inline void one_gone(struct oracle *o, size_t i, int side)
 	set_mask(w, m);
 }
 
-static inline enum row row_of(const struct inst *b, const struct inst *x, const struct inst *y, bool xmoved, bool ymoved, bool same)
+static inline enum row row_of(const struct inst *b, const struct inst *x, const struct inst *y, bool xmoved,
+			      bool ymoved, bool same)
 {
-	bool xname = x->sub != b->sub || strcmp(x->name, b->name) != 0, yname = y->sub != b->sub || strcmp(y->name, b->name) != 0;
+	bool xname = x->sub != b->sub || strcmp(x->name, b->name) != 0,
+	     yname = y->sub != b->sub || strcmp(y->name, b->name) != 0;
 	bool xtext = x->content != b->content, ytext = y->content != b->content;
 
 	if (xtext && ytext)
@@ -341,13 +294,13 @@ static inline void all_there(struct oracle *o, size_t i)
 	const struct inst *b = &m->at[BASE], *x = &m->at[OURS], *y = &m->at[THEIRS];
 	uint8_t xhome = home(o, OURS, x, b), yhome = home(o, THEIRS, y, b);
 	enum row row = row_of(b, x, y, xhome != b->folder, yhome != b->folder, xhome == yhome);
-	bool two = xhome != b->folder && yhome != b->folder && xhome != yhome;
+	unsigned two = xhome != b->folder && yhome != b->folder && xhome != yhome;
 	uint16_t content = x->content == b->content ? y->content : x->content;
 
 	o->seen[row]++;
 	if (two && row == ROW_CONTENT_BOTH)
 		oracle_unsure(o, "moved to two places and changed in both");
-	for (int copy = 0; copy <= two; copy++) {
+	for (unsigned copy = 0; copy <= two; copy++) {
 		struct want *w = new_want(o, i, row);
 
 		w->folder = two ? (copy ? yhome : xhome) : xhome == b->folder ? yhome : xhome;
@@ -383,7 +336,10 @@ static inline int want_cmp(const void *a, const void *b)
 	return d ? d : oid_cmp(content_oid(x->content), content_oid(y->content));
 }
 
-/* The next message that was added on that side and is in no pair yet, in the order of names, that fits: pass 0 to the letter, 1 in key and content, 2 in content. */
+/*
+ * The next message that was added on that side, is in no pair yet, and fits, in the order of names. Pass 0: to
+ * the letter, 1: in key and content, 2: in content.
+ */
 static inline struct want *partner(struct want *side, size_t n, const struct want *to, int pass)
 {
 	struct want *best = NULL;
@@ -392,7 +348,8 @@ static inline struct want *partner(struct want *side, size_t n, const struct wan
 		struct want *w = &side[i];
 		int d;
 
-		if (w->dead || w->folder != to->folder || w->content != to->content || (pass < 2 && !same_key(w->name, to->name)))
+		if (w->dead || w->folder != to->folder || w->content != to->content ||
+		    (pass < 2 && !same_key(w->name, to->name)))
 			continue;
 		if (pass == 0 && (w->sub != to->sub || strcmp(w->name, to->name) != 0))
 			continue;
@@ -446,7 +403,8 @@ static inline void added(struct oracle *o)
 				continue;
 			w = *x;
 			unite(o, &w, x, y);
-			w.mask = (same_key(w.name, x->name) ? x->mask : 0) | (same_key(w.name, y->name) ? y->mask : 0);
+			w.mask = (same_key(w.name, x->name) ? x->mask : 0) |
+				 (same_key(w.name, y->name) ? y->mask : 0);
 			w.mtime = two_mtimes(x->name, x->mtime, y->name, y->mtime);
 			w.row = pass < 2 ? ROW_ADDED_SAME : ROW_ADDED_PAIRED;
 			o->v[o->n++] = w;
@@ -479,7 +437,8 @@ static inline int by_content(const void *a, const void *b)
 static inline bool key_free(const struct oracle *o, const struct want *w, const char *key, size_t len)
 {
 	for (size_t i = 0; i < o->n; i++)
-		if (!o->v[i].dead && o->v[i].folder == w->folder && same_span(o->v[i].name, key_len(o->v[i].name), key, len))
+		if (!o->v[i].dead && o->v[i].folder == w->folder &&
+		    same_span(o->v[i].name, key_len(o->v[i].name), key, len))
 			return false;
 	return true;
 }
@@ -554,7 +513,8 @@ static inline void clash(struct oracle *o)
 		size_t n = 0;
 
 		for (size_t j = i; j < o->n; j++)
-			if (!done[j] && o->v[j].folder == o->v[i].folder && same_key(o->v[j].name, o->v[i].name)) {
+			if (!done[j] && o->v[j].folder == o->v[i].folder &&
+			    same_key(o->v[j].name, o->v[i].name)) {
 				done[j] = true;
 				group[n++] = &o->v[j];
 			}

@@ -1,8 +1,9 @@
 /*
- * test_converge_random.c -- random cases as commits: members that know the same changes make the same view of them, to the id.
+ * test_converge_random.c -- random cases as commits: members that know the same changes make the same view of
+ * them, to the id.
  *
- * Two repositories get the same commits in different order, and have different things recorded as their own. CONVERGE_CASES and
- * CONVERGE_SEED in the environment say how many cases, and which is the first.
+ * Two repositories get the same commits in different order, and have different things recorded as their own.
+ * CONVERGE_CASES and CONVERGE_SEED in the environment say how many cases, and which is the first.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -50,7 +51,8 @@ static int setup(void **state)
 {
 	if (box_setup(state) || box_sh("git init -q --bare one && git init -q --bare two"))
 		return -1;
-	return repo_open(&member[0], box_path("one"), &err) || repo_open(&member[1], box_path("two"), &err) ? -1 : 0;
+	return repo_open(&member[0], box_path("one"), &err) || repo_open(&member[1], box_path("two"), &err) ? -1
+													    : 0;
 }
 
 static int teardown(void **state)
@@ -67,12 +69,14 @@ static unsigned long setting(const char *name, unsigned long otherwise)
 	return value && *value ? strtoul(value, NULL, 10) : otherwise;
 }
 
-/* The case of a job, or another one whose sides are changes in it, too. Files are merged by git here, and in memory by the tests' own rule: none that both changed. */
+/* The case of a job, or another one whose sides are changes in it, too. Files are merged by git here, and in
+ * memory by the tests' own rule: none that both changed. */
 static void job_case(const struct job *j, unsigned which, struct tcase *c)
 {
 	gen_case(c, j->seed + 1000003u * which);
 	for (unsigned f = 1; f < CASE_FILES; f++)
-		if (c->file[f][OURS].text != c->file[f][THEIRS].text && c->file[f][OURS].text != c->file[f][BASE].text)
+		if (c->file[f][OURS].text != c->file[f][THEIRS].text &&
+		    c->file[f][OURS].text != c->file[f][BASE].text)
 			c->file[f][OURS].text = c->file[f][BASE].text;
 	if (j->shape == STRANGERS) {
 		for (size_t i = 0; i < c->n; i++)
@@ -124,7 +128,9 @@ static void add_edits(struct edits *e, const struct store *s, const struct store
 				const char *path = s->folders[i].path;
 
 				if (!unless || !has_path(unless, path, sub, m))
-					add_edit(e, arena_printf(&e->arena, "%s%s%s/%s", path, *path ? "/" : "", sub ? "cur" : "new", m->name),
+					add_edit(e,
+						 arena_printf(&e->arena, "%s%s%s/%s", path, *path ? "/" : "",
+							      sub ? "cur" : "new", m->name),
 						 unless ? NULL : &m->oid, 0100644);
 			}
 	for (size_t i = 0; i < s->nfiles; i++)
@@ -168,14 +174,17 @@ static struct oid write_side(struct repo *r, struct objects_batch *b, const stru
 		ok(objects_add(b, OBJECTS_BLOB, blobs.v[i].b.buf, blobs.v[i].b.len, &oid, &err));
 	for (size_t i = 0; i < c->n; i++)
 		if (c->m[i].at[side].here)
-			ok(objects_add(b, OBJECTS_BLOB, text, (size_t)content_text(text, sizeof(text), c->m[i].at[side].content), &oid, &err));
+			ok(objects_add(b, OBJECTS_BLOB, text,
+				       (size_t)content_text(text, sizeof(text), c->m[i].at[side].content), &oid,
+				       &err));
 	root = write_store(r, b, &s);
 	store_release(&s);
 	blobs_release(&blobs);
 	return root;
 }
 
-static void add_change(struct job *j, unsigned tree, const char *who, size_t nparents, size_t first, size_t second)
+static void add_change(struct job *j, unsigned tree, const char *who, size_t nparents, size_t first,
+		       size_t second)
 {
 	struct change *c = &j->v[j->n++];
 
@@ -206,7 +215,9 @@ static void shape_job(struct job *j, uint64_t seed, enum shape shape)
 static void write_change(struct objects_batch *b, const struct job *j, size_t i, struct oid *out)
 {
 	const struct change *c = &j->v[i];
-	struct history_commit h = { .tree = j->tree[c->tree], .author_time = 1700000000 + (int64_t)i, .committer_time = 1700000000 + (int64_t)i };
+	struct history_commit h = { .tree = j->tree[c->tree],
+				    .author_time = 1700000000 + (int64_t)i,
+				    .committer_time = 1700000000 + (int64_t)i };
 	char who[40], message[60];
 
 	snprintf(who, sizeof(who), "%s <%s@example.org>", c->who, c->who);
@@ -267,7 +278,8 @@ static void feed_second(struct job *j, struct objects_batch *b)
 }
 
 /* The view that a member makes of the frontier when this is what it has recorded (NULL: nothing). */
-static struct oid view(struct repo *r, const struct job *j, const struct oid *head, bool keep_flagged, struct oid *root, struct bytes *dump)
+static struct oid view(struct repo *r, const struct job *j, const struct oid *head, bool keep_flagged,
+		       struct oid *root, struct bytes *dump)
 {
 	const struct merge_opts opts = { keep_flagged };
 	struct objects_batch *b = objects_begin(r);
@@ -287,7 +299,8 @@ static struct oid view(struct repo *r, const struct job *j, const struct oid *he
 	return id;
 }
 
-static void show_and_fail(const struct job *j, const char *what, const struct bytes *one, const struct bytes *two)
+static void show_and_fail(const struct job *j, const char *what, const struct bytes *one,
+			  const struct bytes *two)
 {
 	static struct tcase c;
 	struct bytes out = { 0 };
@@ -304,7 +317,8 @@ static void show_and_fail(const struct job *j, const char *what, const struct by
 }
 
 /* The same by the merge alone, of the whole stores. */
-static void check_in_memory(const struct job *j, struct objects_batch *b, const struct tcase *c, const struct oid *root, const struct bytes *dump)
+static void check_in_memory(const struct job *j, struct objects_batch *b, const struct tcase *c,
+			    const struct oid *root, const struct bytes *dump)
 {
 	struct sides s = { .c = c };
 	struct bytes why = { 0 }, want = { 0 };
@@ -335,9 +349,13 @@ static struct oid check_job(const struct job *j)
 	job_case(j, 0, &c);
 	id = view(&member[0], j, heads[0], c.keep_flagged, &root, &first);
 	for (size_t i = 1; i < 4; i++) {
-		again = view(&member[i % 2], j, j->shape == STRANGERS && i == 3 ? NULL : heads[i], c.keep_flagged, &root2, &dump);
+		again = view(&member[i % 2], j, j->shape == STRANGERS && i == 3 ? NULL : heads[i],
+			     c.keep_flagged, &root2, &dump);
 		if (!oid_eq(&again, &id))
-			show_and_fail(j, i % 2 ? "two members make different views" : "a member makes another view when it has nothing", &first, &dump);
+			show_and_fail(j,
+				      i % 2 ? "two members make different views"
+					    : "a member makes another view when it has nothing",
+				      &first, &dump);
 	}
 	if (j->shape == PAIR || j->shape == STRANGERS) {
 		struct objects_batch *b = objects_begin(&member[0]);
@@ -388,14 +406,16 @@ static void members_that_know_the_same_changes_make_the_same_view(void **state)
 		const char *name = i ? "two" : "one";
 
 		must("git -C %s update-ref --stdin <refs", name);
-		assert_string_equal(box_out("git -C %s fsck --strict --no-dangling --no-progress 2>&1", name), "");
+		assert_string_equal(box_out("git -C %s fsck --strict --no-dangling --no-progress 2>&1", name),
+				    "");
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(members_that_know_the_same_changes_make_the_same_view, setup, teardown),
+		cmocka_unit_test_setup_teardown(members_that_know_the_same_changes_make_the_same_view, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

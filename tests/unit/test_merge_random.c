@@ -1,7 +1,9 @@
 /*
- * test_merge_random.c -- thousands of random three-sided cases, each judged by an oracle that knows which message is which.
+ * test_merge_random.c -- thousands of random three-sided cases, each judged by an oracle that knows which
+ * message is which.
  *
- * MERGE_CASES and MERGE_SEED in the environment say how many, and which is the first: a seed that was printed shows its case again.
+ * MERGE_CASES and MERGE_SEED in the environment say how many, and which is the first: a seed that was printed
+ * shows its case again.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,11 +20,12 @@ static void differ(const struct bytes *have, const struct bytes *want, const cha
 {
 	if (have->len == want->len && (!have->len || memcmp(have->buf, want->buf, want->len) == 0))
 		return;
-	bytes_addf(why, "%s; it gives\n%sinstead of\n%s", what, have->len ? have->buf : "nothing\n", want->len ? want->buf : "nothing\n");
+	bytes_addf(why, "%s; it gives\n%sinstead of\n%s", what, have->len ? have->buf : "nothing\n",
+		   want->len ? want->buf : "nothing\n");
 }
 
-static void expect(struct sides *s, const struct store *base, const struct store *a, const struct store *b, const struct bytes *want,
-		   const char *what, struct bytes *why)
+static void expect(struct sides *s, const struct store *base, const struct store *a, const struct store *b,
+		   const struct bytes *want, const char *what, struct bytes *why)
 {
 	struct bytes dump = { 0 };
 	struct store out;
@@ -38,10 +41,12 @@ static void copy_list(struct store *to, const char *path, const struct folder *f
 	struct folder *g = store_folder(to, path, strlen(path));
 
 	for (size_t i = 0; i < f->sub[sub].n; i++)
-		store_add_msg(g, sub ? NAME_CUR : NAME_NEW, f->sub[sub].v[i].name, f->sub[sub].v[i].len, &f->sub[sub].v[i].oid);
+		store_add_msg(g, sub ? NAME_CUR : NAME_NEW, f->sub[sub].v[i].name, f->sub[sub].v[i].len,
+			      &f->sub[sub].v[i].oid);
 }
 
-/* Takes apart one side: what all three have goes to common, the rest to part. Markers stay where anything of their folder does. */
+/* Takes apart one side: what all three have goes to common, the rest to part. Markers stay where anything of
+ * their folder does. */
 static void split(const struct sides *s, int side, struct store *part, struct store *common)
 {
 	const struct store *from = &s->side[side];
@@ -110,10 +115,6 @@ static void check_laws(struct sides *s, const struct bytes *dump, struct bytes *
 		expect(s, b, y, y, &ydump, "merge(base, theirs, theirs) is not theirs", why);
 		expect(s, b, b, y, &ydump, "merge(base, base, theirs) is not theirs", why);
 		expect(s, b, x, b, &xdump, "merge(base, ours, base) is not ours", why);
-#ifdef EXPLORE_IDEM
-		expect(s, b, &s->result, y, dump, "IDEM merge(base, result, theirs) is not the result", why);
-		expect(s, x, &s->result, &s->result, dump, "IDEM2", why);
-#endif
 		check_partial(s, dump, why);
 	}
 	bytes_release(&xdump);
@@ -194,24 +195,27 @@ static bool shrink_mails(struct tcase *c, struct tcase *before)
 	return better;
 }
 
+/* Takes away the marker of a folder on one side, or on all. */
+static bool drop_mark(struct tcase *c, struct tcase *before, unsigned folder, int side)
+{
+	bool had = false;
+
+	*before = *c;
+	for (int s = 0; s < THREE; s++)
+		if (s == side || side == THREE) {
+			had |= c->mark[folder][s].here;
+			c->mark[folder][s].here = false;
+		}
+	return had && keep_if_bad(c, before);
+}
+
 static bool shrink_rest(struct tcase *c, struct tcase *before)
 {
 	bool better = false;
 
 	for (unsigned f = 0; f < CASE_FOLDERS; f++)
-		for (int s = BASE; s <= THREE; s++) {
-			bool had = false;
-
-			*before = *c;
-			for (int k = 0; k < THREE; k++)
-				if (s == k || s == THREE) {
-					had |= c->mark[f][k].here;
-					c->mark[f][k].here = false;
-				}
-			better |= had && (c->foreign || f || s < THREE) && keep_if_bad(c, before);
-			if (!had)
-				continue;
-		}
+		for (int s = BASE; s <= THREE; s++)
+			better |= drop_mark(c, before, f, s);
 	for (unsigned f = 0; f < CASE_FILES; f++) {
 		*before = *c;
 		if (!c->file[f][BASE].here && !c->file[f][OURS].here && !c->file[f][THEIRS].here)

@@ -1,5 +1,6 @@
 /*
- * verdict.h -- looks at the result of a merge: is it well formed, is nothing lost, are the rules obeyed. Complaints are text; none is good.
+ * verdict.h -- looks at the result of a merge: is it well formed, is nothing lost, are the rules obeyed.
+ * Complaints are text; none is good.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +16,8 @@ struct sides {
 	struct blobs blobs;
 };
 
-static inline void complain_msg(struct bytes *why, const char *what, const char *folder, int sub, const char *name)
+static inline void complain_msg(struct bytes *why, const char *what, const char *folder, int sub,
+				const char *name)
 {
 	bytes_addf(why, "%s: %s/%s/%s\n", what, folder, sub == NAME_CUR ? "cur" : "new", name);
 }
@@ -47,7 +49,8 @@ static inline const struct file *marker_of(const struct store *s, unsigned folde
 	return f;
 }
 
-static inline void check_folder_form(const struct store *s, const struct folder *f, bool foreign, struct bytes *why)
+static inline void check_folder_form(const struct store *s, const struct folder *f, bool foreign,
+				     struct bytes *why)
 {
 	char path[300];
 
@@ -71,7 +74,8 @@ static inline void check_folder_form(const struct store *s, const struct folder 
 static inline bool is_dir(const struct store *s, const char *path)
 {
 	for (size_t i = 0; i < s->nfolders; i++)
-		if (has_messages(s, s->folders[i].path) && (strcmp(s->folders[i].path, path) == 0 || is_below(s->folders[i].path, path)))
+		if (has_messages(s, s->folders[i].path) &&
+		    (strcmp(s->folders[i].path, path) == 0 || is_below(s->folders[i].path, path)))
 			return true;
 	for (size_t i = 0; i < s->nfiles; i++)
 		if (is_below(s->files[i].path, path))
@@ -95,7 +99,8 @@ static inline void check_form(const struct store *s, bool foreign, struct bytes 
 			bytes_addf(why, "files not sorted, or twice: '%s'\n", f->path);
 		path_parse(&p, f->path, strlen(f->path));
 		if (p.class != f->class || (f->mode != 0100644 && f->mode != 0100755))
-			bytes_addf(why, "file '%s' has class %d and mode %o\n", f->path, (int)f->class, f->mode);
+			bytes_addf(why, "file '%s' has class %d and mode %o\n", f->path, (int)f->class,
+				   f->mode);
 		if (is_dir(s, f->path))
 			bytes_addf(why, "'%s' is a file and a directory\n", f->path);
 	}
@@ -107,7 +112,8 @@ static inline bool is_untouched(const struct tcase *c, size_t i)
 	const struct mail *m = &c->m[i];
 	const struct inst *b = &m->at[BASE];
 
-	if (!b->here || !m->at[OURS].here || !m->at[THEIRS].here || case_rank(b, &m->at[OURS]) || case_rank(b, &m->at[THEIRS]))
+	if (!b->here || !m->at[OURS].here || !m->at[THEIRS].here || case_rank(b, &m->at[OURS]) ||
+	    case_rank(b, &m->at[THEIRS]))
 		return false;
 	for (size_t j = 0; j < c->n; j++)
 		for (int s = 0; s < THREE && j != i; s++)
@@ -116,7 +122,8 @@ static inline bool is_untouched(const struct tcase *c, size_t i)
 	return true;
 }
 
-static inline const struct msg *find_msg(const struct store *s, const char *path, int sub, const char *name, const struct oid *oid)
+static inline const struct msg *find_msg(const struct store *s, const char *path, int sub, const char *name,
+					 const struct oid *oid)
 {
 	const struct folder *f = store_find_folder(s, path);
 
@@ -147,19 +154,24 @@ static inline void check_kept(const struct sides *s, struct bytes *why)
 			if (!n[BASE] && !got)
 				bytes_addf(why, "content %u came on a side and is lost\n", content);
 			else if (n[OURS] + n[THEIRS] > n[BASE] && !got)
-				bytes_addf(why, "content %u is lost: base, ours, theirs have %zu, %zu, %zu copies\n", content, n[BASE], n[OURS], n[THEIRS]);
+				bytes_addf(why,
+					   "content %u is lost: base, ours, theirs have %zu, %zu, %zu copies\n",
+					   content, n[BASE], n[OURS], n[THEIRS]);
 			/* What one side changed and both moved to different places is there twice. */
 			if (got > 2 * (n[OURS] + n[THEIRS]))
-				bytes_addf(why, "content %u is there %zu times: more than both sides have\n", content, got);
+				bytes_addf(why, "content %u is there %zu times: more than both sides have\n",
+					   content, got);
 		}
 	if (store_msg_count(&s->result) > store_msg_count(&s->side[OURS]) + store_msg_count(&s->side[THEIRS]))
 		bytes_addf(why, "more messages than both sides have\n");
 	if (total != store_msg_count(&s->result))
-		bytes_addf(why, "%zu messages in the result are on no side\n", store_msg_count(&s->result) - total);
+		bytes_addf(why, "%zu messages in the result are on no side\n",
+			   store_msg_count(&s->result) - total);
 	for (size_t i = 0; i < s->c->n; i++) {
 		const struct inst *b = &s->c->m[i].at[BASE];
 
-		if (is_untouched(s->c, i) && !find_msg(&s->result, folder_path[b->folder], b->sub, b->name, content_oid(b->content)))
+		if (is_untouched(s->c, i) &&
+		    !find_msg(&s->result, folder_path[b->folder], b->sub, b->name, content_oid(b->content)))
 			complain_msg(why, row_text[ROW_UNCHANGED], folder_path[b->folder], b->sub, b->name);
 	}
 }
@@ -167,7 +179,6 @@ static inline void check_kept(const struct sides *s, struct bytes *why)
 /* A message where the oracle wants it. */
 static inline void check_messages(const struct sides *s, const struct oracle *o, struct bytes *why)
 {
-	struct bytes have = { 0 }, want = { 0 };
 	char hex[OID_HEX + 1];
 	size_t have_n = store_msg_count(&s->result);
 
@@ -176,8 +187,9 @@ static inline void check_messages(const struct sides *s, const struct oracle *o,
 
 		if (find_msg(&s->result, folder_path[w->folder], w->sub, w->name, content_oid(w->content)))
 			continue;
-		bytes_addf(why, "wanted, and not there: %s/%s/%s =%u(%.6s), message %zu, by the row '%s'\n", folder_path[w->folder],
-			   w->sub ? "cur" : "new", w->name, w->content, oid_hex(content_oid(w->content), hex), w->mail, row_text[w->row]);
+		bytes_addf(why, "wanted, and not there: %s/%s/%s =%u(%.6s), message %zu, by the row '%s'\n",
+			   folder_path[w->folder], w->sub ? "cur" : "new", w->name, w->content,
+			   oid_hex(content_oid(w->content), hex), w->mail, row_text[w->row]);
 	}
 	if (have_n != o->n)
 		bytes_addf(why, "%zu messages wanted, %zu there\n", o->n, have_n);
@@ -189,14 +201,14 @@ static inline void check_messages(const struct sides *s, const struct oracle *o,
 				bool wanted = false;
 
 				for (size_t k = 0; k < o->n && !wanted; k++)
-					wanted = strcmp(folder_path[o->v[k].folder], f->path) == 0 && o->v[k].sub == sub &&
+					wanted = strcmp(folder_path[o->v[k].folder], f->path) == 0 &&
+						 o->v[k].sub == sub &&
 						 strcmp(o->v[k].name, f->sub[sub].v[j].name) == 0;
 				if (!wanted)
-					complain_msg(why, "there, and not wanted", f->path, sub, f->sub[sub].v[j].name);
+					complain_msg(why, "there, and not wanted", f->path, sub,
+						     f->sub[sub].v[j].name);
 			}
 	}
-	bytes_release(&have);
-	bytes_release(&want);
 }
 
 /* The id that the marker of a folder must have, 0 where it is open. */
@@ -240,11 +252,13 @@ static inline size_t keys_there(const struct store *s, const char *path, const c
 	return n;
 }
 
-static inline void check_dates(const struct sides *s, const struct oracle *o, unsigned folder, const struct marker *m, struct bytes *why)
+static inline void check_dates(const struct sides *s, const struct oracle *o, unsigned folder,
+			       const struct marker *m, struct bytes *why)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (!keys_there(&s->result, folder_path[folder], m->v[i].key))
-			bytes_addf(why, "marker of '%s' has a date for '%s', which is not there\n", folder_path[folder], m->v[i].key);
+			bytes_addf(why, "marker of '%s' has a date for '%s', which is not there\n",
+				   folder_path[folder], m->v[i].key);
 	for (size_t i = 0; o && i < o->n; i++) {
 		const struct want *w = &o->v[i];
 		bool alone = true;
@@ -256,8 +270,9 @@ static inline void check_dates(const struct sides *s, const struct oracle *o, un
 			continue;
 		got = marker_mtime(m, w->name, key_len(w->name));
 		if (got != w->mtime)
-			bytes_addf(why, "date of %s/%s (message %zu, row '%s') is %lld and should be %lld\n", folder_path[folder], w->name,
-				   w->mail, row_text[w->row], (long long)got, (long long)w->mtime);
+			bytes_addf(why, "date of %s/%s (message %zu, row '%s') is %lld and should be %lld\n",
+				   folder_path[folder], w->name, w->mail, row_text[w->row], (long long)got,
+				   (long long)w->mtime);
 	}
 }
 
@@ -274,7 +289,8 @@ static inline bool same_store(const struct store *a, const struct store *b)
 	return same;
 }
 
-/* Whether both sides changed something, not the same: else one is taken as it is, even if it lacks what we would have made. */
+/* Whether both sides changed something, not the same: else one is taken as it is, even if it lacks what we
+ * would have made. */
 static inline bool two_sided(const struct sides *s)
 {
 	return !same_store(&s->side[BASE], &s->side[OURS]) && !same_store(&s->side[BASE], &s->side[THEIRS]) &&
@@ -297,7 +313,8 @@ static inline void check_markers(const struct sides *s, const struct oracle *o, 
 		struct marker m = { 0 };
 
 		if (!file != !(there || mail))
-			bytes_addf(why, "folder '%s' %s\n", folder_path[f], file ? "should be gone" : "should be there");
+			bytes_addf(why, "folder '%s' %s\n", folder_path[f],
+				   file ? "should be gone" : "should be there");
 		if (file && !b)
 			bytes_addf(why, "the marker of '%s' is a blob that nobody wrote\n", folder_path[f]);
 		if (!b || s->c->foreign)
@@ -306,7 +323,8 @@ static inline void check_markers(const struct sides *s, const struct oracle *o, 
 		if (o && wanted_id(o, f)) {
 			marker_id(id, wanted_id(o, f));
 			if (strcmp(id, m.id) != 0)
-				bytes_addf(why, "marker of '%s' has the id %s and should have %s\n", folder_path[f], m.id, id);
+				bytes_addf(why, "marker of '%s' has the id %s and should have %s\n",
+					   folder_path[f], m.id, id);
 		}
 		check_dates(s, o, f, &m, why);
 		marker_release(&m);
@@ -314,7 +332,8 @@ static inline void check_markers(const struct sides *s, const struct oracle *o, 
 }
 
 /* A file of the result with this content, under its path or, if it had to give way, beside it. */
-static inline void want_file(const struct sides *s, unsigned f, const struct oid *oid, unsigned mode, bool aside, struct bytes *why)
+static inline void want_file(const struct sides *s, unsigned f, const struct oid *oid, unsigned mode,
+			     bool aside, struct bytes *why)
 {
 	char hex[OID_HEX + 1], path[300];
 	const struct file *got;
