@@ -53,7 +53,7 @@ rules_are_kept() {
 	status=0
 	python3 "$TOP/tests/applytrace.py" trace "$TRASH/b" >verdict || status=$?
 	cat verdict
-	[ $status = 0 ]
+	[ "$status" = 0 ]
 }
 t 'every file came whole and synced, by rename or link, under the lock, and its directory was synced before HEAD moved' rules_are_kept
 
@@ -76,7 +76,7 @@ judge() {
 	status=0
 	python3 "$TOP/tests/applytrace.py" made-up /m >verdict.made-up || status=$?
 	cat verdict.made-up
-	[ $status = 1 ]
+	[ "$status" = 1 ]
 	grep "$2" verdict.made-up
 }
 judge_notices() {

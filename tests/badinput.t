@@ -59,7 +59,7 @@ refuses_push() {
 	head=$(git -C a rev-parse HEAD)
 	mail_list a >mail.before
 	for checks in true false; do
-		git -C a config receive.fsckObjects $checks
+		git -C a config receive.fsckObjects "$checks"
 		if git --git-dir=evil.git push -f "$TRASH/a.git" "$commit:refs/remotes/b/main" >pushed 2>&1; then
 			cat pushed
 			return 1
@@ -81,7 +81,7 @@ refuses_fetch() {
 	commit=$(evil_commit "$1")
 	good=$(git -C c rev-parse HEAD)
 	for checks in true false; do
-		git -C a config fetch.fsckObjects $checks
+		git -C a config fetch.fsckObjects "$checks"
 		mkmsg b new "1700010001.M${checks}P$1.b" "Mail beside $1 $checks"
 		git -C b maildir record --no-push >recorded
 		git --git-dir=evil.git update-ref refs/heads/evil "$commit"
@@ -160,7 +160,7 @@ goes_on() {
 	status=0
 	git -C a maildir sync >out 2>err || status=$?
 	cat out err
-	[ $status = 1 ]
+	[ "$status" = 1 ]
 	grep -qE "^git-maildir: .*'c'.*$1" err
 	# It is told of the fetch and of the push, and of nothing else.
 	[ "$(grep -c "'c'" err)" -le 2 ]
@@ -221,7 +221,7 @@ t 'not a Maildir, no repository, no member: status 3' not_a_maildir
 wrong_owner() {
 	chown -R 12345 a a.git
 	for verb in sync record status; do
-		complains 7 'belongs to another user' maildir_in a $verb
+		complains 7 'belongs to another user' maildir_in a "$verb"
 	done
 	chown -R "$(id -u)" a a.git
 	git -C a maildir sync
@@ -341,10 +341,10 @@ t "a lock of a peer's state is named, and taken over when it is old" remote_ref_
 # Made of blocks that do not compress: MESSAGES of 100 kB each.
 big_mail() {
 	n=0
-	while [ $n -lt "$2" ]; do
+	while [ "$n" -lt "$2" ]; do
 		n=$((n + 1))
 		{
-			printf 'Subject: Big %s\n\n' $n
+			printf 'Subject: Big %s\n\n' "$n"
 			head -c 75000 /dev/urandom | base64
 		} | mkmsg "$1" new "$((1700040000 + n)).M${n}P1.big" -
 	done
@@ -387,7 +387,7 @@ no_space_for_the_repository() {
 	[ "$(git -C e rev-parse HEAD)" = "$head" ]
 	status=0
 	git -C e maildir sync --no-push || status=$?
-	[ $status != 0 ]
+	[ "$status" != 0 ]
 	[ "$(git -C e rev-parse HEAD)" = "$head" ]
 	mail_list e >mail.now
 	diff mail.before mail.now

@@ -19,8 +19,8 @@ unreachable() {
 	status_is 1 git -C a maildir sync 2>err
 	cat err
 	[ "$(grep -c 'c' err)" -ge 1 ]
-	[ -f a/new/$NEW ]
-	soon test -f b/new/$NEW
+	[ -f a/new/"$NEW" ]
+	soon test -f b/new/"$NEW"
 	git -C a maildir status | grep -q 'no/such.git'
 	# Nobody listens: told within the time limit, and b need not wait for it.
 	printf '#!/bin/sh\nexec sleep 30\n' >hang
@@ -88,8 +88,8 @@ all_at_once() {
 	begin
 	for i in 1 2 3 4; do
 		for m in a b c; do
-			mkmsg $m new "170000200$i.$m.host"
-			git -C $m maildir record >/dev/null &
+			mkmsg "$m" new "170000200$i.$m.host"
+			git -C "$m" maildir record >/dev/null &
 		done
 		wait
 	done
@@ -99,7 +99,7 @@ all_at_once() {
 	clean a b c
 	[ "$(find a/new -type f | wc -l)" = 13 ]
 	before=$(heads a b c)
-	for m in a b c; do git -C $m maildir sync; done
+	for m in a b c; do git -C "$m" maildir sync; done
 	settle
 	[ "$(heads a b c)" = "$before" ]
 }

@@ -69,7 +69,7 @@ killed() {
 	status=0
 	python3 "$TOP/tests/crash.py" "$TRASH" "$2" "$3" "$TRASH/expected" >"points.$1" || status=$?
 	tail -n 200 "points.$1"
-	[ $status = 0 ]
+	[ "$status" = 0 ]
 }
 t 'killed while it records and pushes' killed 1 a b
 t 'killed while it records, merges, applies and pushes' killed 2 b a

@@ -22,7 +22,7 @@ sessions_and_syncs() {
 	clients=
 	for user in a b; do
 		for seed in 1 2; do
-			$IMAP "$PORT" $user stress "$SECONDS_OF_STRESS" $seed >"mail.$user$seed" 2>"errors.$user$seed" &
+			$IMAP "$PORT" "$user" stress "$SECONDS_OF_STRESS" "$seed" >"mail.$user$seed" 2>"errors.$user$seed" &
 			clients="$clients $!"
 		done
 	done
@@ -38,7 +38,7 @@ sessions_and_syncs() {
 		wait "$client" || { echo "a session ended with status $?"; cat errors.*; return 1; }
 	done
 	echo "$rounds rounds"
-	[ $rounds -ge 3 ]
+	[ "$rounds" -ge 3 ]
 }
 t 'all sessions and all syncs end well' sessions_and_syncs
 
@@ -51,9 +51,9 @@ members_agree() {
 	soon at_rest
 	same_mail a b
 	for m in a b; do
-		as_mail git -C $m fsck --strict --no-dangling --no-progress 2>&1 | tee fsck
+		as_mail git -C "$m" fsck --strict --no-dangling --no-progress 2>&1 | tee fsck
 		[ ! -s fsck ]
-		(cd $m && find . -path '*/tmp/*') | tee left
+		(cd "$m" && find . -path '*/tmp/*') | tee left
 		[ ! -s left ]
 	done
 }
@@ -64,7 +64,7 @@ nothing_lost_or_doubled() {
 	cat mail.a1 mail.a2 mail.b1 mail.b2 | sort >said
 	sed -n 's/^kept //p' said >kept
 	n=100
-	while [ $n -lt 200 ]; do
+	while [ "$n" -lt 200 ]; do
 		n=$((n + 1))
 		echo "Mail $n"
 	done >>kept
@@ -72,7 +72,7 @@ nothing_lost_or_doubled() {
 	grep -c '^gone' said
 	[ "$(wc -l <wanted)" -gt 120 ]
 	for user in a b; do
-		find $user -path '*/cur/*' -o -path '*/new/*' | xargs -d '\n' cat | tr -d '\r' | sed -n 's/^Subject: //p' | sort >there
+		find "$user" -path '*/cur/*' -o -path '*/new/*' | xargs -d '\n' cat | tr -d '\r' | sed -n 's/^Subject: //p' | sort >there
 		diff wanted there
 	done
 }

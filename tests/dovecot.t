@@ -14,7 +14,7 @@ start_dovecot >"$HOME/out" 2>&1 || { diag <"$HOME/out"; skip_all 'Dovecot does n
 # The repository is beside the Maildir, and a file .git in it: neither is a folder.
 list_shows_mail_only() {
 	for user in a b; do
-		$IMAP "$PORT" $user list | tee list
+		$IMAP "$PORT" "$user" list | tee list
 		grep -q ' INBOX$' list
 		grep -q ' Work$' list
 		[ "$(wc -l <list)" = 2 ]
@@ -25,8 +25,8 @@ t 'LIST shows the folders of mail and none for the repository' list_shows_mail_o
 
 messages_are_served() {
 	for user in a b; do
-		[ "$($IMAP "$PORT" $user status INBOX)" = 4 ]
-		[ "$($IMAP "$PORT" $user status Work)" = 1 ]
+		[ "$($IMAP "$PORT" "$user" status INBOX)" = 4 ]
+		[ "$($IMAP "$PORT" "$user" status Work)" = 1 ]
 	done
 }
 t 'Dovecot serves the mail of a clone' messages_are_served
@@ -42,7 +42,7 @@ session_sees() {
 	"$@"
 	as_mail git -C a maildir sync --no-push
 	as_mail git -C b maildir sync --no-push
-	wait $idler
+	wait "$idler"
 	cat seen
 }
 flag_on_disk() {
@@ -60,7 +60,7 @@ both_agree() {
 	as_mail git -C b maildir sync --no-push
 	same_mail a b
 	for user in a b; do
-		[ "$($IMAP "$PORT" $user status INBOX)" = 4 ]
+		[ "$($IMAP "$PORT" "$user" status INBOX)" = 4 ]
 	done
 }
 t 'both members hold the same mail, and Dovecot serves it' both_agree

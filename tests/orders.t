@@ -74,10 +74,10 @@ for m in "abc":
             if not os.path.exists(f"{m}/{to}"):
                 os.rename(f"{m}/.Work", f"{m}/{to}")
 EOF
-	for m in a b c; do git -C $m maildir record --no-push --allow-deletes >>records; done
+	for m in a b c; do git -C "$m" maildir record --no-push --allow-deletes >>records; done
 	cp -a a b c a.git b.git c.git saved
 	for order in 1 2 3 4 5 6; do
-		if [ $order -gt 1 ]; then
+		if [ "$order" -gt 1 ]; then
 			settle
 			rm -rf a b c a.git b.git c.git
 			cp -a saved/. .
@@ -95,7 +95,7 @@ for i in range(60):
 			[ -n "$how" ] || settle
 			if [ "$before" = "$(heads a b c)" ] && same_head a b c >/dev/null; then
 				quiet=$((quiet + 1))
-				[ $quiet -lt 4 ] || break
+				[ "$quiet" -lt 4 ] || break
 			else
 				quiet=0
 			fi
@@ -103,7 +103,7 @@ for i in range(60):
 		same_head a b c
 		same_mail a b c
 		clean a b c
-		[ $quiet -ge 4 ] || { echo "order $order: no rest after $steps syncs"; return 1; }
+		[ "$quiet" -ge 4 ] || { echo "order $order: no rest after $steps syncs"; return 1; }
 		git -C a rev-parse HEAD >>ends
 		sort -u ends >ends.u
 		[ "$(wc -l <ends.u)" = 1 ] || { echo "order $order ended elsewhere"; cat ends; return 1; }

@@ -27,12 +27,12 @@ race_in() {
 	racer=$!
 	trap 'kill $racer 2>/dev/null' EXIT
 	n=0
-	while [ $n -lt "$RECORDS" ]; do
+	while [ "$n" -lt "$RECORDS" ]; do
 		n=$((n + 1))
 		git -C "$dir" maildir record --no-push >>records 2>&1 || { echo "record $n: status $?"; tail -n 3 records; return 1; }
 	done
-	kill $racer
-	wait $racer || :
+	kill "$racer"
+	wait "$racer" || :
 	trap - EXIT
 	python3 "$TOP/tests/everycommit.py" "$dir" "$MESSAGES" "$folders"
 }
@@ -78,15 +78,15 @@ deliver_and_sync() {
 	python3 "$TOP/tests/renamer.py" deliver "$TRASH/b" B 5 >keys.b &
 	two=$!
 	rounds=0
-	while kill -0 $one 2>/dev/null || kill -0 $two 2>/dev/null; do
+	while kill -0 "$one" 2>/dev/null || kill -0 "$two" 2>/dev/null; do
 		git -C a maildir sync >>syncs 2>&1 || { echo "sync of a: status $?"; tail -n 3 syncs; return 1; }
 		git -C b maildir sync >>syncs 2>&1 || { echo "sync of b: status $?"; tail -n 3 syncs; return 1; }
 		rounds=$((rounds + 1))
 	done
-	wait $one
-	wait $two
+	wait "$one"
+	wait "$two"
 	echo "$rounds rounds"
-	[ $rounds -ge 2 ]
+	[ "$rounds" -ge 2 ]
 }
 pair a b >/dev/null
 t 'deliveries on both members while both sync' deliver_and_sync

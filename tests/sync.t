@@ -59,15 +59,22 @@ row() {
 both_ways() {
 	begin
 	eval "$1"
-	together a b
+	meet a b
 	eval "$2"
 	mail_list a | grep -v '^mtime' >first
 	begin
-	swapped=$(echo "$1" | sed 's/\<a\>/@/g; s/\<b\>/a/g; s/@/b/g')
+	swapped=$(echo "$1" | sed 's/\<a\>/#/g; s/\<b\>/a/g; s/#/b/g')
 	eval "$swapped"
-	together b a
+	meet b a
 	eval "$2"
 	mail_list a | grep -v '^mtime' | diff first -
+}
+# meet ONE OTHER: the one records, the other merges, the one takes that over. Nobody pushes.
+meet() {
+	for m in "$1" "$2" "$1"; do git -C "$m" maildir sync --no-push; done
+	same_mail "$1" "$2"
+	same_head "$1" "$2"
+	clean "$1" "$2"
 }
 
 row 'flags set on both sides unite' \
@@ -168,8 +175,8 @@ row 'a date that was changed on one side, of a message that the other side flagg
 a_move_keeps_the_file() {
 	begin
 	inode=$(stat -c %i "b/cur/$K2:2,S") content=$(stat -c '%i %Y %a' "b/cur/$K3:2,FS")
-	flag a $K2 FS
-	flag a $K3 FRS
+	flag a "$K2" FS
+	flag a "$K3" FRS
 	together a b
 	[ "$(stat -c %i "b/cur/$K2:2,FS")" = "$inode" ]
 	[ "$(stat -c '%i %Y %a' "b/cur/$K3:2,FRS")" = "$content" ]
@@ -178,7 +185,7 @@ t 'a flag change is a rename of the same file on the other side, too' a_move_kee
 
 modes_and_dates() {
 	begin
-	mkmsg a cur $NEW:2,S Dated 1200000000
+	mkmsg a cur "$NEW":2,S Dated 1200000000
 	(umask 0; together a b)
 	[ "$(stat -c '%a %Y' "b/cur/$NEW:2,S")" = '600 1200000000' ]
 }
@@ -186,15 +193,15 @@ t 'a message arrives with mode 0600 and its date' modes_and_dates
 
 unrecorded_changes() {
 	begin
-	flag a $K2 RS
+	flag a "$K2" RS
 	git -C a maildir record >/dev/null
 	git -C b fetch -q a
 	# Between record and apply nobody asks: what is on disk is a third side.
-	flag b $K2 FS
+	flag b "$K2" FS
 	git -C b maildir sync --local
-	[ "$(at b $K2)" = "cur/$K2:2,FRS" ]
+	[ "$(at b "$K2")" = "cur/$K2:2,FRS" ]
 	together a b
-	is $K2 "cur/$K2:2,FRS"
+	is "$K2" "cur/$K2:2,FRS"
 }
 t 'changes that were not recorded yet are recorded first' unrecorded_changes
 
@@ -223,50 +230,50 @@ no_common_base() {
 	git -C a maildir peer add b "$TRASH/b.git"
 	git -C b maildir peer add a "$TRASH/a.git"
 	together a b
-	is $K1 "new/$K1"
-	is $K2 "cur/$K2:2,RS"
-	is $K3 "cur/$K3:2,FS"
+	is "$K1" "new/$K1"
+	is "$K2" "cur/$K2:2,RS"
+	is "$K3" "cur/$K3:2,FS"
 	is 1700000800.B.host new/1700000800.B.host
 	is 1700000801.A.host new/1700000801.A.host
-	is $K5 ".Work/cur/$K5:2,RS"
-	del a $K2
-	flag b $K1 S
+	is "$K5" ".Work/cur/$K5:2,RS"
+	del a "$K2"
+	flag b "$K1" S
 	together a b
-	is $K2
-	is $K1 "cur/$K1:2,S"
+	is "$K2"
+	is "$K1" "cur/$K1:2,S"
 }
 t 'two Maildirs that never met: nothing is deleted, nothing doubled, flags unite' no_common_base
 
 criss_cross() {
 	begin
-	flag a $K2 RS
-	flag b $K2 FS
+	flag a "$K2" RS
+	flag b "$K2" FS
 	git -C a maildir record >/dev/null
 	git -C b maildir record >/dev/null
 	git -C a fetch -q b
 	git -C b fetch -q a
 	git -C a merge -qm 'By hand on a' b/main
 	git -C b merge -qm 'By hand on b' a/main
-	flag a $K3 S
-	del a $K1
-	flag b $K3 FRS
+	flag a "$K3" S
+	del a "$K1"
+	flag b "$K3" FRS
 	mkmsg b new "$NEW"
 	git -C a maildir record >/dev/null
 	git -C b maildir record >/dev/null
 	git -C a fetch -q b
 	[ "$(git -C a merge-base --all HEAD b/main | wc -l)" = 2 ]
 	together a b
-	is $K2 "cur/$K2:2,FRS"
-	is $K3 "cur/$K3:2,RS"
-	is $K1
-	is $NEW "new/$NEW"
+	is "$K2" "cur/$K2:2,FRS"
+	is "$K3" "cur/$K3:2,RS"
+	is "$K1"
+	is "$NEW" "new/$NEW"
 }
 t 'criss-cross: several bases' criss_cross
 
 dry_run() {
 	begin
-	flag a $K2 FS
-	del a $K3
+	flag a "$K2" FS
+	del a "$K3"
 	mkmsg a new "$NEW"
 	git -C a maildir record >/dev/null
 	git -C b fetch -q a

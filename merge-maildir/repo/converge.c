@@ -25,11 +25,14 @@ struct converge_priv {
 	struct repo *r;
 	struct objects_batch *batch;
 	const struct merge_opts *opts;
-	struct oids commits; /* the leaves, in order of first use; leaf 0 is what is recorded here */
+	struct oids commits; /* the leaves, in order of first use */
 	struct oid *trees;
 	struct store *stores;
 	size_t nstores;
 	struct tree_set *set;
+	struct store near[2]; /* what is recorded here and one leaf, where these differ */
+	struct tree_set *near_set;
+	struct store head, target;
 	struct store **merged; /* results, in order of making */
 	size_t nmerged, merged_cap;
 	struct store empty;
@@ -48,8 +51,7 @@ static struct expr *new_leaf(struct converge_priv *p, const struct oid *commit)
 	size_t i;
 
 	memset(e, 0, sizeof(*e));
-	/* Leaf 0 has no commit: it stands for what is recorded here. */
-	for (i = 1; i < p->commits.n; i++)
+	for (i = 0; i < p->commits.n; i++)
 		if (oid_eq(&p->commits.v[i], commit))
 			break;
 	if (i == p->commits.n)
@@ -187,7 +189,7 @@ static int evaluate(struct converge_priv *p, struct expr *e, const struct store 
 	return merge_stores(e->result, base, a, b, &ops, p->opts, err);
 }
 
-static int load(struct converge_priv *p, const struct oid *head_tree, struct oid *bad, struct err *err)
+static int load_leaves(struct converge_priv *p, struct oid *bad, struct err *err)
 {
 	const struct oid **ids;
 	size_t n = p->commits.n, which = 0;
@@ -197,43 +199,117 @@ static int load(struct converge_priv *p, const struct oid *head_tree, struct oid
 	p->stores = mem_zalloc(n * sizeof(*p->stores));
 	p->nstores = n;
 	ids = mem_zalloc(n * sizeof(*ids));
-	ids[0] = head_tree;
-	for (size_t i = 1; i < n && !ret; i++) {
+	for (size_t i = 0; i < n && !ret; i++) {
 		ret = tree_of(p->r, &p->commits.v[i], &p->trees[i], err);
 		ids[i] = &p->trees[i];
 	}
 	if (!ret)
 		ret = tree_load(p->stores, ids, n, p->r, &p->set, &which, err);
-	if (ret == ERR_UNSAFE && bad && which)
+	if (ret == ERR_UNSAFE && bad)
 		*bad = p->commits.v[which];
 	free(ids);
 	return ret;
 }
 
+static size_t list_length(const struct store *s, const char *folder, unsigned sub)
+{
+	const struct folder *f = store_find_folder(s, folder);
+
+	return f ? f->sub[sub].n : 0;
+}
+
+/* Appends to a store what is in another, but for the directories and files that are in without as well (NULL: everything). */
+static void append(struct store *to, const struct store *from, const struct store *without)
+{
+	for (size_t i = 0; i < from->nfolders; i++) {
+		const struct folder *f = &from->folders[i];
+
+		for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++) {
+			const struct msgs *l = &f->sub[sub];
+
+			if (!l->n || (without && list_length(without, f->path, sub)))
+				continue;
+			for (size_t k = 0; k < l->n; k++)
+				store_add_msg(store_folder(to, f->path, strlen(f->path)), sub, l->v[k].name, l->v[k].len, &l->v[k].oid);
+		}
+	}
+	for (size_t i = 0; i < from->nfiles; i++) {
+		const struct file *f = &from->files[i];
+
+		if (!without || !store_find_file(without, f->path))
+			store_add_file(to, f->path, &f->oid, f->mode, f->class);
+	}
+}
+
+/*
+ * What is recorded here and the target, side by side. The leaves leave out what is equal in all of them, and must: what takes part in a merge has to be the same on every
+ * member, whatever that has recorded. So what is recorded here is compared with one of the leaves, and what that shows is added to both.
+ */
+static int face(struct converge *c, const struct store *merged, const struct oid *head_tree, struct err *err)
+{
+	struct converge_priv *p = c->priv;
+	const struct oid *ids[2] = { head_tree, &p->trees[0] };
+	const struct store *leaf = &p->stores[0];
+	int ret;
+
+	for (size_t i = 1; i < p->nstores && head_tree; i++)
+		if (oid_eq(&p->trees[i], head_tree)) {
+			ids[1] = &p->trees[i];
+			leaf = &p->stores[i];
+		}
+	if ((ret = tree_load(p->near, ids, 2, p->r, &p->near_set, NULL, err)) < 0)
+		return ret;
+	append(&p->head, &p->near[0], NULL);
+	append(&p->head, leaf, &p->near[1]);
+	append(&p->target, merged, NULL);
+	append(&p->target, &p->near[1], leaf);
+	store_sort(&p->head);
+	store_sort(&p->target);
+	c->head = &p->head;
+	c->target = &p->target;
+	return 0;
+}
+
 static struct converge_priv *start(struct converge *c, struct repo *r, struct objects_batch *batch, const struct merge_opts *opts)
 {
 	struct converge_priv *p = mem_zalloc(sizeof(*p));
-	static const struct oid none;
 
 	p->r = r;
 	p->batch = batch;
 	p->opts = opts;
-	oids_add(&p->commits, &none);
 	c->priv = p;
 	return p;
 }
 
-static int finish(struct converge *c, struct expr *e, const struct oid *head_tree, struct oid *bad, struct err *err)
+/* Nothing is to be merged: what is recorded here becomes this tree. */
+static int forward(struct converge *c, const struct oid *head_tree, struct oid *bad, struct err *err)
 {
 	struct converge_priv *p = c->priv;
-	const struct store *target;
-	int ret = load(p, head_tree, bad, err);
+	const struct oid *ids[2] = { head_tree, NULL };
+	struct oid tree;
+	size_t which = 0;
+	int ret = tree_of(p->r, &p->commits.v[0], &tree, err);
 
-	if (!ret && !(ret = evaluate(p, e, &target, err))) {
-		c->head = &p->stores[0];
-		c->target = (struct store *)target;
-	}
+	ids[1] = &tree;
+	if (!ret)
+		ret = tree_load(p->near, ids, 2, p->r, &p->near_set, &which, err);
+	if (ret == ERR_UNSAFE && bad && which == 1)
+		*bad = p->commits.v[0];
+	c->head = &p->near[0];
+	c->target = &p->near[1];
 	return ret;
+}
+
+static int finish(struct converge *c, struct expr *e, const struct oid *head_tree, struct oid *bad, struct err *err)
+{
+	const struct store *merged;
+	int ret;
+
+	if (!e->a)
+		return forward(c, head_tree, bad, err);
+	if ((ret = load_leaves(c->priv, bad, err)) < 0 || (ret = evaluate(c->priv, e, &merged, err)) < 0)
+		return ret;
+	return face(c, merged, head_tree, err);
 }
 
 int converge_frontier(struct converge *c, struct repo *r, const struct oids *frontier, const struct oid *head_tree, struct objects_batch *batch,
@@ -274,8 +350,14 @@ void converge_release(struct converge *c)
 		}
 		for (size_t i = 0; i < p->nstores; i++)
 			store_release(&p->stores[i]);
+		store_release(&p->near[0]);
+		store_release(&p->near[1]);
+		store_release(&p->head);
+		store_release(&p->target);
 		if (p->set)
 			tree_release(p->set);
+		if (p->near_set)
+			tree_release(p->near_set);
 		for (size_t i = 0; i < p->nwritten; i++)
 			bytes_release(&p->written[i].content);
 		free(p->written);

@@ -15,7 +15,7 @@
  */
 struct converge {
 	struct oids frontier;	 /* ascending */
-	struct store *head, *target; /* what is recorded here, and what it is to become; partial in the same way */
+	const struct store *head, *target; /* what is recorded here, and what it is to become; partial in the same way */
 	struct converge_priv *priv;
 };
 

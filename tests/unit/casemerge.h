@@ -133,4 +133,70 @@ static inline bool shares_key(const struct sides *s, const struct store *result)
 	return false;
 }
 
+static inline void copy_list(struct store *to, const char *path, const struct folder *f, int sub)
+{
+	struct folder *g = store_folder(to, path, strlen(path));
+
+	for (size_t i = 0; i < f->sub[sub].n; i++)
+		store_add_msg(g, sub ? NAME_CUR : NAME_NEW, f->sub[sub].v[i].name, f->sub[sub].v[i].len,
+			      &f->sub[sub].v[i].oid);
+}
+
+/* Takes apart one side: what all three have goes to common, the rest to part. Markers stay where anything of
+ * their folder does. */
+static inline void split(const struct sides *s, int side, struct store *part, struct store *common)
+{
+	const struct store *from = &s->side[side];
+
+	memset(part, 0, sizeof(*part));
+	memset(common, 0, sizeof(*common));
+	for (size_t i = 0; i < from->nfolders; i++)
+		for (int sub = 0; sub < 2; sub++) {
+			const struct folder *f = &from->folders[i];
+
+			if (f->sub[sub].n)
+				copy_list(is_common(s, f->path, sub) ? common : part, f->path, f, sub);
+		}
+	for (size_t i = 0; i < from->nfiles; i++) {
+		const struct file *f = &from->files[i];
+		bool all = f->class != PATH_MARKER;
+
+		for (int k = first_side(s); k < THREE; k++)
+			all &= same_file(f, store_find_file(&s->side[k], f->path));
+		store_add_file(all ? common : part, f->path, &f->oid, f->mode, f->class);
+	}
+	store_sort(part);
+}
+
+/*
+ * The merge as a member makes it: what is the same everywhere is left out, as whole directories (without a base, what both sides have), and put back
+ * afterwards. True when a message that was left out shares its key with another (shares_key()): then it need not be the merge of everything.
+ */
+static inline bool merge_apart(struct sides *s, struct bytes *dump, struct bytes *why)
+{
+	struct store part[THREE], common[THREE], out;
+	bool shared;
+
+	for (int i = 0; i < THREE; i++)
+		split(s, i, &part[i], &common[i]);
+	merge(s, &part[BASE], &part[OURS], &part[THEIRS], &out, NULL, why);
+	for (size_t i = 0; i < common[OURS].nfolders; i++)
+		for (int sub = 0; sub < 2; sub++)
+			copy_list(&out, common[OURS].folders[i].path, &common[OURS].folders[i], sub);
+	for (size_t i = 0; i < common[OURS].nfiles; i++) {
+		const struct file *f = &common[OURS].files[i];
+
+		store_add_file(&out, f->path, &f->oid, f->mode, f->class);
+	}
+	store_sort(&out);
+	store_dump(&out, dump);
+	shared = shares_key(s, &out);
+	store_release(&out);
+	for (int i = 0; i < THREE; i++) {
+		store_release(&part[i]);
+		store_release(&common[i]);
+	}
+	return shared;
+}
+
 #endif
