@@ -73,8 +73,8 @@ folder_by_imap() {
 	$IMAP "$PORT" b delete 'Work.Sub'
 	as_mail git -C b maildir sync --no-push
 	as_mail git -C a maildir sync --no-push
-	$IMAP "$PORT" a list >list
-	if grep ' Work\.Sub$' list; then return 1; fi
+	$IMAP "$PORT" a list >list.a
+	if grep ' Work\.Sub$' list.a; then return 1; fi
 	[ ! -d a/.Work.Sub ]
 	same_mail a b
 }

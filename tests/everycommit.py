@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """everycommit.py -- looks at every commit of a member for messages that are missing or doubled.
 
-everycommit.py MEMBER COUNT [FOLDERS]: every tree must hold exactly COUNT keys, each at most once in a folder, and in at most
-so many folders (1). Prints a line for each commit that does not, and then "N commits".
+everycommit.py MEMBER COUNT [FOLDERS [LAST]]: every tree must hold exactly COUNT keys, each at most once in a folder, and in at most
+so many folders (1). LAST: looks at so many commits only. Prints a line for each commit that does not, and then "N commits".
 """
 import collections
 import subprocess
@@ -15,7 +15,7 @@ def git(member, *args):
 
 def main():
     member, count, folders = sys.argv[1], int(sys.argv[2]), int((sys.argv + ["1"])[3])
-    commits = git(member, "rev-list", "HEAD").decode().split()
+    commits = git(member, "rev-list", "-n", sys.argv[4] if len(sys.argv) > 4 else "-1", "HEAD").decode().split()
     bad = 0
     for commit in commits:
         places = collections.Counter()

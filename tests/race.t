@@ -42,7 +42,7 @@ at_rest() {
 	clean "$1"
 	git -C "$1" maildir record --no-push >again
 	[ ! -s again ]
-	python3 "$TOP/tests/everycommit.py" "$1" "$MESSAGES" "${2:-1}"
+	python3 "$TOP/tests/everycommit.py" "$1" "$MESSAGES" "${2:-1}" 1
 }
 no_deletion_was_committed() {
 	git -C "$1" log --format=%B >log

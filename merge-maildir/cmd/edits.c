@@ -12,8 +12,7 @@
 
 #include "compare.h"
 
-static void add(struct edits *e, const char *path, size_t len, bool remove, const struct oid *oid, unsigned mode,
-		const struct index_stat *st)
+static struct index_edit *add(struct edits *e, const char *path, size_t len)
 {
 	struct index_edit *x;
 
@@ -22,23 +21,22 @@ static void add(struct edits *e, const char *path, size_t len, bool remove, cons
 	memset(x, 0, sizeof(*x));
 	x->path = arena_strn(&e->arena, path, len);
 	x->len = (uint32_t)len;
-	x->remove = remove;
-	if (remove)
-		return;
+	return x;
+}
+
+void edits_put(struct edits *e, const char *path, size_t len, const struct oid *oid, unsigned mode, const struct index_stat *st)
+{
+	struct index_edit *x = add(e, path, len);
+
 	x->oid = *oid;
 	x->mode = mode;
 	if (st)
 		x->st = *st;
 }
 
-void edits_put(struct edits *e, const char *path, size_t len, const struct oid *oid, unsigned mode, const struct index_stat *st)
-{
-	add(e, path, len, false, oid, mode, st);
-}
-
 void edits_remove(struct edits *e, const char *path, size_t len)
 {
-	add(e, path, len, true, NULL, 0, NULL);
+	add(e, path, len)->remove = true;
 }
 
 static void put(struct edits *e, const char *path, const struct oid *oid, unsigned mode, const struct disk *d)
@@ -49,7 +47,7 @@ static void put(struct edits *e, const char *path, const struct oid *oid, unsign
 
 	if (known)
 		index_stat_from(&is, &st);
-	add(e, path, strlen(path), false, oid, mode, known ? &is : NULL);
+	edits_put(e, path, strlen(path), oid, mode, known ? &is : NULL);
 }
 
 static int by_path(const void *a, const void *b)
@@ -63,8 +61,6 @@ static int by_path(const void *a, const void *b)
 
 void edits_from_changes(struct edits *e, const struct changes *c, const struct disk *d)
 {
-	size_t keep = 0;
-
 	for (size_t i = 0; i < c->n; i++) {
 		const struct change *x = &c->v[i];
 		const char *path;
@@ -80,7 +76,13 @@ void edits_from_changes(struct edits *e, const struct changes *c, const struct d
 		else if (x->ffrom)
 			edits_remove(e, x->ffrom->path, strlen(x->ffrom->path));
 	}
-	/* What is removed as one thing and put as another is put: a path is edited once. */
+	edits_unique(e);
+}
+
+void edits_unique(struct edits *e)
+{
+	size_t keep = 0;
+
 	if (!e->n)
 		return;
 	qsort(e->v, e->n, sizeof(*e->v), by_path);

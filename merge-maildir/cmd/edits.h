@@ -22,9 +22,11 @@ void edits_remove(struct edits *e, const char *path, size_t len);
 
 /*
  * edits_from_changes: appends what a list of changes means for the index. With d, stat data comes from the disk: a file that is not there, or has not the size it should, stays
- * unknown, so that git looks at it.
+ * unknown, so that git looks at it. They are unique then.
  */
 void edits_from_changes(struct edits *e, const struct changes *c, const struct disk *d);
+/* edits_unique: sorts, and leaves one edit a path, as index_edit() wants it: what is removed as one thing and put as another is put. */
+void edits_unique(struct edits *e);
 void edits_release(struct edits *e);
 
 #endif

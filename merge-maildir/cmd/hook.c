@@ -65,7 +65,7 @@ static int post_receive(struct member *m, const struct bytes *in)
 
 	/* "<old> <new> <ref>" a line */
 	while (p && *p) {
-		if (sscanf(p, "%*s %*s %511s", ref) == 1 && sscanf(ref, "refs/remotes/%[^/]/", name) == 1)
+		if (sscanf(p, "%*s %*s %511s", ref) == 1 && sscanf(ref, "refs/remotes/%511[^/]/", name) == 1)
 			peer_heard(&m->repo, name);
 		p = strchr(p, '\n');
 		p = p ? p + 1 : NULL;

@@ -275,28 +275,6 @@ static int note_unknown(struct work *w, struct err *err)
 	return ret;
 }
 
-static int edit_cmp(const void *a, const void *b)
-{
-	const struct index_edit *x = a, *y = b;
-	int c = strcmp(x->path, y->path);
-
-	return c ? c : (int)y->remove - (int)x->remove;
-}
-
-/* A path may be edited once: of several edits the last put wins over removals. */
-static void unique_edits(struct edits *e)
-{
-	size_t keep = 0;
-
-	if (!e->n)
-		return;
-	qsort(e->v, e->n, sizeof(*e->v), edit_cmp);
-	for (size_t i = 0; i < e->n; i++)
-		if (i + 1 == e->n || strcmp(e->v[i].path, e->v[i + 1].path) != 0)
-			e->v[keep++] = e->v[i];
-	e->n = keep;
-}
-
 static int write_commit(struct work *w, struct err *err)
 {
 	struct record_result *res = w->res;
@@ -367,7 +345,7 @@ static int carry_out(struct work *w, struct err *err)
 	if ((ret = note_dates(w, err)) < 0 || (ret = note_unknown(w, err)) < 0 ||
 	    (ret = dates_write(&w->dates, &w->m->disk, w->batch, &w->res->edits, err)) < 0)
 		return ret;
-	unique_edits(&w->res->edits);
+	edits_unique(&w->res->edits);
 	index_edit(&res->index, w->res->edits.v, w->res->edits.n);
 	if ((ret = index_write_tree(&res->index, w->batch, &res->tree, err)) < 0)
 		return ret;

@@ -197,33 +197,56 @@ static bool unite_run(struct clash *k, struct result *v, size_t n)
 
 static int cmp_path(const void *a, const void *b)
 {
-	const struct result *x = *(struct result *const *)a, *y = *(struct result *const *)b;
-	int d = match_cmp(&x->msg, &y->msg);
+	const struct result *x = *(const struct result *const *)a, *y = *(const struct result *const *)b;
 
-	return d ? d : oid_cmp(&x->msg.oid, &y->msg.oid);
+	return match_cmp(&x->msg, &y->msg);
 }
 
-/* Of several contents at one path all but the first must leave, even if one side had both under other names. */
-static void one_per_path(struct result *v, size_t n)
+/* Gives each result a number that it shares with those at the same path only. */
+static size_t *number_paths(const struct result *v, size_t n)
 {
-	struct result **p = mem_alloc(n * sizeof(struct result *));
-	size_t i, m = 0;
+	const struct result **p = mem_alloc(n * sizeof(const struct result *));
+	size_t *number = mem_alloc(n * sizeof(*number)), i;
 
 	for (i = 0; i < n; i++)
-		if (!v[i].dead && !v[i].away)
-			p[m++] = &v[i];
-	if (m)
-		qsort(p, m, sizeof(*p), cmp_path);
-	for (i = 1; i < m; i++)
-		if (match_same_path(&p[i - 1]->msg, &p[i]->msg))
-			p[i]->away = true;
+		p[i] = &v[i];
+	qsort(p, n, sizeof(*p), cmp_path);
+	for (i = 0; i < n; i++) {
+		bool again = i && match_same_path(&p[i - 1]->msg, &p[i]->msg);
+
+		number[p[i] - v] = again ? number[p[i - 1] - v] : i;
+	}
 	free(p);
+	return number;
+}
+
+/*
+ * Who keeps the key, in order: whoever is on a side with each of those that keep it, and at a path that none of
+ * them has. Who leaves is in nobody's way: each new name is a message that clients fetch again.
+ */
+static void choose(struct result *v, size_t n)
+{
+	bool seen[COMBINE_BOTH * 2] = { false }, *taken = mem_zalloc(n * sizeof(*taken));
+	size_t *path = number_paths(v, n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].dead || v[i].away)
+			continue;
+		v[i].away = taken[path[i]];
+		for (int held = 0; held <= COMBINE_BOTH; held++)
+			if (seen[held] && !(held & v[i].held))
+				v[i].away = true;
+		if (!v[i].away)
+			seen[v[i].held] = taken[path[i]] = true;
+	}
+	free(path);
+	free(taken);
 }
 
 /* All results with one key in one folder, sorted. */
 static void settle(struct clash *k, struct result *v, size_t n)
 {
-	bool seen[COMBINE_BOTH * 2] = { false }, any = false;
+	bool any = false;
 	size_t i, j;
 
 	collapse(k, v, n);
@@ -237,16 +260,7 @@ static void settle(struct clash *k, struct result *v, size_t n)
 		qsort(v, n, sizeof(*v), cmp_result);
 		collapse(k, v, n);
 	}
-	one_per_path(v, n);
-	for (i = 0; i < n; i++) {
-		if (v[i].dead || v[i].away)
-			continue;
-		for (int held = 0; held <= COMBINE_BOTH; held++)
-			if (seen[held] && !(held & v[i].held))
-				v[i].away = true;
-		if (!v[i].away)
-			seen[v[i].held] = true;
-	}
+	choose(v, n);
 }
 
 static size_t settle_all(struct clash *k)

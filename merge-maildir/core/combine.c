@@ -69,6 +69,19 @@ static bool is_there(const struct inst *i, const struct msg *label, uint32_t fol
 	return i->msg && i->home == folder && match_same_key(i->msg, label);
 }
 
+/*
+ * Whether nothing is to be done for the date of a result that both sides have under its key: the markers have
+ * it. What came on both sides as the same file is left to them too, so that a line on one side alone counts:
+ * where nothing is known of a base it may be left out of the stores as equal, and members must agree on its
+ * date whatever else of the folder they looked at.
+ */
+static bool is_as_marked(const struct origin *o, const struct msg *label, uint32_t folder)
+{
+	const struct inst *base = &o->at[SIDE_BASE], *a = &o->at[SIDE_A], *b = &o->at[SIDE_B];
+
+	return base->msg ? is_there(base, label, folder) : match_same_path(a->msg, b->msg);
+}
+
 /* Appends a result; *held collects in which sides it stays under its key. */
 static int emit(struct combine *c, const struct origin *o, const struct msg *label, uint32_t folder,
 		const struct oid *oid, bool away, uint8_t *held, struct err *err)
@@ -81,7 +94,7 @@ static int emit(struct combine *c, const struct origin *o, const struct msg *lab
 		if (is_there(&o->at[s], label, folder))
 			res.held |= (uint8_t)(1 << s);
 	*held |= res.held;
-	if (!c->no_dates && !(res.held == COMBINE_BOTH && is_there(&o->at[SIDE_BASE], label, folder))) {
+	if (!c->no_dates && !(res.held == COMBINE_BOTH && is_as_marked(o, label, folder))) {
 		r = date(c, o, &res.mtime, err);
 		if (r)
 			return r;

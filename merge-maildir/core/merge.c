@@ -94,17 +94,6 @@ static void note_differences(struct merge *m, bool a_as_base, bool b_as_base, bo
 	m->differ[SIDE_A][SIDE_B] |= !a_as_b;
 }
 
-/*
- * What two stores that never met both have is the same message, and needs no look at its date if the folder's
- * markers are the same.
- */
-static bool same_without_base(const struct merge *m, uint32_t folder)
-{
-	const struct file *a = m->trios.v[folder].marker[SIDE_A], *b = m->trios.v[folder].marker[SIDE_B];
-
-	return m->no_base && (a && b ? oid_eq(&a->oid, &b->oid) : a == b);
-}
-
 /* Sorts out one path, which is not equal everywhere: at[] is what the three stores have there, or NULL. */
 static void join_path(struct merge *m, uint32_t folder, const struct msg *const at[SIDES], struct msgs *unchanged)
 {
@@ -115,7 +104,8 @@ static void join_path(struct merge *m, uint32_t folder, const struct msg *const 
 	struct origin *o;
 
 	note_differences(m, a_as_base, b_as_base, a_as_b);
-	if (a && a_as_b && (a_as_base || same_without_base(m, folder))) {
+	/* What two stores that never met both have is the same message. */
+	if (a && a_as_b && (a_as_base || m->no_base)) {
 		pass(unchanged, a);
 		return;
 	}

@@ -43,6 +43,12 @@ static struct version version_of(const struct work *w, uint32_t f, enum side sid
 	return v;
 }
 
+/* Whether a side's version is that of the folder before the other side renamed it. */
+static bool is_inherited(uint32_t f, const struct version v[SIDES])
+{
+	return (v[SIDE_A].file && v[SIDE_A].folder != f) || (v[SIDE_B].file && v[SIDE_B].folder != f);
+}
+
 static bool exists(const struct work *w, uint32_t f)
 {
 	const struct trio *t = &w->c->trios->v[f];
@@ -98,6 +104,12 @@ static void forget(struct marker *m, const struct msg **keys, size_t n)
 	m->n = left;
 }
 
+static bool has_key(const struct folder *mail, const char *key, size_t keylen)
+{
+	return clash_find(&mail->sub[NAME_NEW], key, keylen, NULL) ||
+	       clash_find(&mail->sub[NAME_CUR], key, keylen, NULL);
+}
+
 /*
  * The dates of results that are not where and what they were follow the message. The dates of keys that are
  * gone go too, unless another message has the key, and with it the line.
@@ -116,8 +128,7 @@ static void edit(const struct work *w, uint32_t f, struct marker *m, size_t nres
 	for (i = 0; i < ngone; i++) {
 		const struct msg *g = gone[i].msg;
 
-		if (!clash_find(&mail->sub[NAME_NEW], g->name, g->keylen, NULL) &&
-		    !clash_find(&mail->sub[NAME_CUR], g->name, g->keylen, NULL))
+		if (!has_key(mail, g->name, g->keylen))
 			keys[n++] = g;
 	}
 	forget(m, keys, n);
@@ -126,6 +137,20 @@ static void edit(const struct work *w, uint32_t f, struct marker *m, size_t nres
 			marker_add(m, res[i].msg.name, res[i].msg.keylen, res[i].mtime);
 	marker_sort(m);
 	free(keys);
+}
+
+/*
+ * A marker from before a renaming tells dates of messages that were in the folder under its old name. What did
+ * not come along is gone from that name, or is there still, and neither says anything about the new one.
+ */
+static void forget_absent(struct marker *m, const struct folder *mail)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < m->n; i++)
+		if (has_key(mail, m->v[i].key, m->v[i].keylen))
+			m->v[n++] = m->v[i];
+	m->n = n;
 }
 
 static bool same(const struct marker *a, const struct marker *b)
@@ -191,6 +216,8 @@ static int mix(struct work *w, uint32_t f, const struct version v[SIDES], size_t
 		in[SIDE_A] = in[SIDE_B] = v[SIDE_A].file ? in[SIDE_A] : in[SIDE_B];
 	marker_merge(&merged, in[SIDE_BASE], in[SIDE_A], in[SIDE_B]);
 	edit(w, f, &merged, nresults, ngone);
+	if (is_inherited(f, v))
+		forget_absent(&merged, &w->out->folders[f]);
 	if (v[SIDE_A].file && same(&merged, in[SIDE_A]))
 		same_a = &v[SIDE_A].file->oid;
 	if (v[SIDE_B].file && same(&merged, in[SIDE_B]))
@@ -215,7 +242,7 @@ static int one(struct work *w, uint32_t f, size_t nresults, size_t ngone, struct
 	for (int s = 0; s < SIDES; s++)
 		v[s] = version_of(w, f, (enum side)s);
 	picked = pick(v);
-	if (!picked || has_edits(w, nresults, ngone)) {
+	if (!picked || is_inherited(f, v) || has_edits(w, nresults, ngone)) {
 		r = mix(w, f, v, nresults, ngone, &oid, err);
 		if (r)
 			return r;

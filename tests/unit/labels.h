@@ -20,6 +20,20 @@ static inline int64_t two_mtimes(const char *xname, int64_t x, const char *yname
 	return x < y ? x : y;
 }
 
+/*
+ * The date of what came on both sides as the same file: what a marker says counts against a name, of two markers
+ * the smaller. Without a base such a file may be left out as equal on both sides, with all of its directory; the
+ * markers are all that is merged then, and members must agree on the date whatever else they looked at.
+ */
+static inline int64_t line_mtime(const char *name, int64_t x, int64_t y)
+{
+	int64_t says = name_seconds(name, key_len(name));
+
+	if (x < 0 || x == says)
+		return y < 0 ? says : y;
+	return y < 0 || y == says || x < y ? x : y;
+}
+
 static inline int64_t three_way_mtime(const struct inst *b, const struct inst *x, const struct inst *y)
 {
 	if (b->mtime < 0 || x->mtime < 0 || y->mtime < 0)

@@ -405,7 +405,10 @@ static inline void added(struct oracle *o)
 			unite(o, &w, x, y);
 			w.mask = (same_key(w.name, x->name) ? x->mask : 0) |
 				 (same_key(w.name, y->name) ? y->mask : 0);
-			w.mtime = two_mtimes(x->name, x->mtime, y->name, y->mtime);
+			if (pass == 0 && x->mask && y->mask)
+				w.mtime = line_mtime(x->name, x->mtime, y->mtime);
+			else
+				w.mtime = two_mtimes(x->name, x->mtime, y->name, y->mtime);
 			w.row = pass < 2 ? ROW_ADDED_SAME : ROW_ADDED_PAIRED;
 			o->v[o->n++] = w;
 			o->seen[w.row]++;
