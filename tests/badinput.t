@@ -167,8 +167,8 @@ goes_on() {
 	[ "$(grep -vc "'c'" err)" = 0 ]
 	[ -f "a/new/1700020$serial.M1P1.b" ]
 	[ ! -f "a/new/1700020$serial.M1P1.c" ]
-	git -C a maildir status >status || :
-	grep -w c status
+	git -C a maildir status >report || :
+	grep -w c report
 	unset GIT_SSH_COMMAND
 	git -C a config remote.c.url "$TRASH/c.git"
 	git -C a config --unset maildir.peerTimeout
@@ -189,7 +189,7 @@ dies() {
 	goes_on ''
 }
 hangs_midway() {
-	stub 'sh -c "$command" | { head -c 300; sleep 60; }'
+	stub "sh -c \"\$command\" | { head -c 300; sleep 60; }"
 	goes_on ''
 }
 nonsense() {

@@ -22,7 +22,7 @@ sessions_and_syncs() {
 	clients=
 	for user in a b; do
 		for seed in 1 2; do
-			$IMAP "$PORT" "$user" stress "$SECONDS_OF_STRESS" "$seed" >"mail.$user$seed" 2>"errors.$user$seed" &
+			"$IMAP" "$PORT" "$user" stress "$SECONDS_OF_STRESS" "$seed" >"mail.$user$seed" 2>"errors.$user$seed" &
 			clients="$clients $!"
 		done
 	done
@@ -72,7 +72,7 @@ nothing_lost_or_doubled() {
 	grep -c '^gone' said
 	[ "$(wc -l <wanted)" -gt 120 ]
 	for user in a b; do
-		find "$user" -path '*/cur/*' -o -path '*/new/*' | xargs -d '\n' cat | tr -d '\r' | sed -n 's/^Subject: //p' | sort >there
+		find "$user" -type f \( -path '*/cur/*' -o -path '*/new/*' \) -exec cat {} + | tr -d '\r' | sed -n 's/^Subject: //p' | sort >there
 		diff wanted there
 	done
 }

@@ -6,7 +6,7 @@
 
 DOVECOT=$TRASH/dovecot
 MAIL_UID=5000
-IMAP="python3 $TOP/tests/imap.py"
+IMAP=$TOP/tests/imap.py
 
 # need_dovecot: skips the whole script where it cannot run.
 need_dovecot() {
@@ -85,7 +85,7 @@ start_dovecot() {
 		dovecot_config "$PORT" >"$DOVECOT/conf"
 		rm -f "$DOVECOT/log"
 		if dovecot -c "$DOVECOT/conf" >"$DOVECOT/start" 2>&1 && soon test -s "$DOVECOT/run/master.pid" &&
-			soon $IMAP "$PORT" probe list; then
+			soon "$IMAP" "$PORT" probe list; then
 			return
 		fi
 		echo "attempt $attempt on port $PORT:"

@@ -14,7 +14,7 @@ start_dovecot >"$HOME/out" 2>&1 || { diag <"$HOME/out"; skip_all 'Dovecot does n
 # The repository is beside the Maildir, and a file .git in it: neither is a folder.
 list_shows_mail_only() {
 	for user in a b; do
-		$IMAP "$PORT" "$user" list | tee list
+		"$IMAP" "$PORT" "$user" list | tee list
 		grep -q ' INBOX$' list
 		grep -q ' Work$' list
 		[ "$(wc -l <list)" = 2 ]
@@ -25,8 +25,8 @@ t 'LIST shows the folders of mail and none for the repository' list_shows_mail_o
 
 messages_are_served() {
 	for user in a b; do
-		[ "$($IMAP "$PORT" "$user" status INBOX)" = 4 ]
-		[ "$($IMAP "$PORT" "$user" status Work)" = 1 ]
+		[ "$("$IMAP" "$PORT" "$user" status INBOX)" = 4 ]
+		[ "$("$IMAP" "$PORT" "$user" status Work)" = 1 ]
 	done
 }
 t 'Dovecot serves the mail of a clone' messages_are_served
@@ -36,7 +36,7 @@ session_sees() {
 	word=$1
 	shift
 	rm -f ready
-	$IMAP "$PORT" b idle "$TRASH/ready" "$word" 20 >seen &
+	"$IMAP" "$PORT" b idle "$TRASH/ready" "$word" 20 >seen &
 	idler=$!
 	soon test -e ready
 	"$@"
@@ -51,7 +51,7 @@ flag_on_disk() {
 t 'an open IDLE session sees a flag that a sync sets' session_sees Flagged flag_on_disk
 
 flag_by_imap() {
-	$IMAP "$PORT" a store 'HEADER Subject First' '\Answered'
+	"$IMAP" "$PORT" a store 'HEADER Subject First' '\Answered'
 }
 t 'an open IDLE session sees a flag that a client of the other member stored' session_sees Answered flag_by_imap
 
@@ -60,20 +60,20 @@ both_agree() {
 	as_mail git -C b maildir sync --no-push
 	same_mail a b
 	for user in a b; do
-		[ "$($IMAP "$PORT" "$user" status INBOX)" = 4 ]
+		[ "$("$IMAP" "$PORT" "$user" status INBOX)" = 4 ]
 	done
 }
 t 'both members hold the same mail, and Dovecot serves it' both_agree
 
 folder_by_imap() {
-	$IMAP "$PORT" a create 'Work.Sub'
+	"$IMAP" "$PORT" a create 'Work.Sub'
 	as_mail git -C a maildir sync --no-push
 	as_mail git -C b maildir sync --no-push
-	$IMAP "$PORT" b list | grep ' Work\.Sub$'
-	$IMAP "$PORT" b delete 'Work.Sub'
+	"$IMAP" "$PORT" b list | grep ' Work\.Sub$'
+	"$IMAP" "$PORT" b delete 'Work.Sub'
 	as_mail git -C b maildir sync --no-push
 	as_mail git -C a maildir sync --no-push
-	$IMAP "$PORT" a list >list.a
+	"$IMAP" "$PORT" a list >list.a
 	if grep ' Work\.Sub$' list.a; then return 1; fi
 	[ ! -d a/.Work.Sub ]
 	same_mail a b

@@ -45,8 +45,8 @@ at_rest() {
 	python3 "$TOP/tests/everycommit.py" "$1" "$MESSAGES" "${2:-1}" 1
 }
 no_deletion_was_committed() {
-	git -C "$1" log --format=%B >log
-	if grep -E 'deleted|added|delivered' log | grep -v 'First record'; then return 1; fi
+	git -C "$1" log --format=%B >diary
+	if grep -E 'deleted|added|delivered' diary | grep -v 'First record'; then return 1; fi
 }
 
 cp -a proto flags

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "exit.h"
 #include "verbs.h"
@@ -33,7 +34,7 @@ int push_choose(struct member *m, char **names, size_t nnames, struct peers *pee
 	return 0;
 }
 
-int push_peers(struct member *m, char **names, size_t nnames, int flags, struct err *err)
+static int push_once(struct member *m, char **names, size_t nnames, int flags, bool *pushed, struct err *err)
 {
 	struct peer_result *results = NULL;
 	struct peer **chosen = NULL;
@@ -49,6 +50,7 @@ int push_peers(struct member *m, char **names, size_t nnames, int flags, struct 
 	if (ret < 0)
 		status = exit_error(err);
 	for (size_t i = 0; i < n && !ret; i++) {
+		*pushed |= results[i].changed;
 		if (results[i].state < 0) {
 			exit_warn("%s", results[i].err.msg);
 			status = EXIT_INCOMPLETE;
@@ -59,6 +61,29 @@ int push_peers(struct member *m, char **names, size_t nnames, int flags, struct 
 	free(results);
 	free(chosen);
 	peers_release(&peers);
+	return status;
+}
+
+int push_peers(struct member *m, char **names, size_t nnames, int flags, struct err *err)
+{
+	struct oid before, after;
+	struct err ignored;
+	int status, rounds = 0;
+	bool pushed;
+
+	/*
+	 * Another push of ours, of a newer head, may have been overtaken by this one, which has then set the peer back. Whoever ends last sees that HEAD is not what it
+	 * sent, and sends it, whatever is noted.
+	 */
+	do {
+		pushed = false;
+		if (repo_head(&m->repo, &before, err) < 0)
+			memset(&before, 0, sizeof(before));
+		status = push_once(m, names, nnames, flags, &pushed, err);
+		if (repo_head(&m->repo, &after, &ignored) < 0)
+			break;
+		flags |= PUSH_ALWAYS;
+	} while (pushed && !oid_eq(&before, &after) && ++rounds < 10);
 	return status;
 }
 

@@ -139,30 +139,29 @@ static void ctx_progress(void *ctx, size_t done, size_t total)
 	progress_step(&((struct apply_ctx *)ctx)->progress, done, total);
 }
 
-/* The message of this key in one directory, as the index has it; NULL if there is none. */
-static const char *path_of_key(struct arena *a, const struct index *ix, const char *folder, enum name_sub sub, const char *key)
+/* Gives the messages of a key in one directory, as the index has them, the date that they are to have. */
+static int redate_dir(struct update *u, const struct index *ix, const char *dir, const char *key, int64_t want, struct err *err)
 {
-	const char *prefix = compare_path(a, folder, sub, key);
-	size_t lo, hi, end, len = strlen(prefix);
+	size_t lo, hi, end, prefix = strlen(dir) + 1, keylen = strlen(key);
+	int ret = 0;
 
-	index_range(ix, arena_strn(a, prefix, len - strlen(key) - 1), &lo, &hi);
-	/* "key" comes before "key:...", and "key,S=1" may be between: two places to look at. */
-	if (index_find(ix, prefix, len) >= 0)
-		return prefix;
-	prefix = arena_printf(a, "%s:", prefix);
+	index_range(ix, dir, &lo, &hi);
 	end = hi;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
-		if (strcmp(ix->v[mid].path, prefix) < 0)
+		if (strcmp(ix->v[mid].path + prefix, key) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < end && !strncmp(ix->v[lo].path, prefix, len + 1) ? ix->v[lo].path : NULL;
+	/* "key" comes before "key:2,", and "key,S=1" may be between. */
+	for (; lo < end && !strncmp(ix->v[lo].path + prefix, key, keylen) && !ret; lo++)
+		if (!ix->v[lo].path[prefix + keylen] || ix->v[lo].path[prefix + keylen] == ':')
+			ret = file_set_date(&u->m->disk, ix->v[lo].path, want, err);
+	return ret;
 }
 
-/* Gives the message of a key the date that it is to have, wherever it is in the folder. */
 static int redate_key(struct update *u, const struct index *ix, const char *folder, const char *key, size_t keylen, struct err *err)
 {
 	int64_t want = target_mtime(u->dates, folder, key, keylen);
@@ -170,11 +169,23 @@ static int redate_key(struct update *u, const struct index *ix, const char *fold
 	int ret = 0;
 
 	for (unsigned sub = NAME_NEW; sub <= NAME_CUR && want >= 0 && !ret; sub++) {
-		const char *path = path_of_key(&a, ix, folder, sub, arena_strn(&a, key, keylen));
+		char *dir = compare_path(&a, folder, sub, "");
 
-		if (path)
-			ret = file_set_date(&u->m->disk, path, want, err);
+		dir[strlen(dir) - 1] = '\0';
+		ret = redate_dir(u, ix, dir, arena_strn(&a, key, keylen), want, err);
 	}
+	arena_release(&a);
+	return ret;
+}
+
+static int redate_one(struct update *u, const struct change *c, struct err *err)
+{
+	int64_t want = target_mtime(u->dates, c->to_folder, c->to->name, c->to->keylen);
+	struct arena a = { 0 };
+	int ret = 0;
+
+	if (want >= 0)
+		ret = file_set_date(&u->m->disk, compare_path(&a, c->to_folder, c->to->sub, c->to->name), want, err);
 	arena_release(&a);
 	return ret;
 }
@@ -219,8 +230,9 @@ static int redate(struct update *u, const struct index *ix, struct err *err)
 
 		if (c->kind == CHANGE_FILE_PUT && c->ffrom && c->fto && c->fto->class == PATH_MARKER)
 			ret = redate_folder(u, ix, c, err);
-		else if (c->kind == CHANGE_RENAME && (c->from->keylen != c->to->keylen || memcmp(c->from->name, c->to->name, c->to->keylen) != 0))
-			ret = redate_key(u, ix, c->to_folder, c->to->name, c->to->keylen, err);
+		else if ((c->kind == CHANGE_RENAME || c->kind == CHANGE_MOVE) &&
+			 (c->from->keylen != c->to->keylen || memcmp(c->from->name, c->to->name, c->to->keylen) != 0))
+			ret = redate_one(u, c, err);
 	}
 	return ret;
 }

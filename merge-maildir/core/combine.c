@@ -33,6 +33,23 @@ int64_t combine_mtime(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static bool has_line(const struct inst *i, int64_t mtime)
+{
+	return mtime != name_seconds(i->msg->name, i->msg->keylen);
+}
+
+/*
+ * The date of a message that came on both sides. A date line on one side alone counts, as it does in
+ * marker_merge(): what both sides have may be left out of the stores, and then only its marker is merged. Members
+ * must agree on its date whatever else is loaded, and whichever of them merged it before.
+ */
+static int64_t came_date(const struct inst *a, int64_t ta, const struct inst *b, int64_t tb)
+{
+	if (has_line(a, ta) != has_line(b, tb))
+		return has_line(a, ta) ? ta : tb;
+	return combine_mtime(ta, tb);
+}
+
 /* The three-way date of a message: it follows the message to another folder and key. */
 static int date(const struct combine *c, const struct origin *o, int64_t *out, struct err *err)
 {
@@ -48,9 +65,11 @@ static int date(const struct combine *c, const struct origin *o, int64_t *out, s
 	}
 	if (!o->at[SIDE_A].msg || !o->at[SIDE_B].msg)
 		*out = o->at[SIDE_A].msg ? t[SIDE_A] : t[SIDE_B];
-	else if (o->at[SIDE_BASE].msg && t[SIDE_A] == t[SIDE_BASE])
+	else if (!o->at[SIDE_BASE].msg)
+		*out = came_date(&o->at[SIDE_A], t[SIDE_A], &o->at[SIDE_B], t[SIDE_B]);
+	else if (t[SIDE_A] == t[SIDE_BASE])
 		*out = t[SIDE_B];
-	else if (o->at[SIDE_BASE].msg && t[SIDE_B] == t[SIDE_BASE])
+	else if (t[SIDE_B] == t[SIDE_BASE])
 		*out = t[SIDE_A];
 	else
 		*out = combine_mtime(t[SIDE_A], t[SIDE_B]);
@@ -69,17 +88,12 @@ static bool is_there(const struct inst *i, const struct msg *label, uint32_t fol
 	return i->msg && i->home == folder && match_same_key(i->msg, label);
 }
 
-/*
- * Whether nothing is to be done for the date of a result that both sides have under its key: the markers have
- * it. What came on both sides as the same file is left to them too, so that a line on one side alone counts:
- * where nothing is known of a base it may be left out of the stores as equal, and members must agree on its
- * date whatever else of the folder they looked at.
- */
-static bool is_as_marked(const struct origin *o, const struct msg *label, uint32_t folder)
+/* Whether the folder's markers, merged key by key, tell its date: nobody has it in another folder or under another key. */
+static bool is_as_marked(const struct origin *o, const struct result *res)
 {
-	const struct inst *base = &o->at[SIDE_BASE], *a = &o->at[SIDE_A], *b = &o->at[SIDE_B];
+	const struct inst *base = &o->at[SIDE_BASE];
 
-	return base->msg ? is_there(base, label, folder) : match_same_path(a->msg, b->msg);
+	return res->held == COMBINE_BOTH && (!base->msg || is_there(base, &res->msg, res->folder));
 }
 
 /* Appends a result; *held collects in which sides it stays under its key. */
@@ -94,7 +108,7 @@ static int emit(struct combine *c, const struct origin *o, const struct msg *lab
 		if (is_there(&o->at[s], label, folder))
 			res.held |= (uint8_t)(1 << s);
 	*held |= res.held;
-	if (!c->no_dates && !(res.held == COMBINE_BOTH && is_as_marked(o, label, folder))) {
+	if (!c->no_dates && !is_as_marked(o, &res)) {
 		r = date(c, o, &res.mtime, err);
 		if (r)
 			return r;

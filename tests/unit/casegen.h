@@ -381,6 +381,25 @@ static inline void gen_adds(struct tcase *c, int side)
 	}
 }
 
+/* What one side moved the other copied to the same place, under the same name. */
+static inline void gen_copies(struct tcase *c)
+{
+	for (size_t i = 0, n = c->n; i < n; i++) {
+		const struct inst *b = &c->m[i].at[BASE], *x = &c->m[i].at[OURS], *y = &c->m[i].at[THEIRS];
+		struct inst *copy = &c->m[c->n].at[THEIRS];
+
+		if (!b->here || !x->here || !y->here || x->folder == b->folder || y->folder != b->folder)
+			continue;
+		memset(&c->m[c->n], 0, sizeof(*c->m));
+		*copy = *x;
+		if (chance(40))
+			toggle_flags(copy);
+		if (!case_path_taken(c, THEIRS, c->n))
+			c->n++;
+		return;
+	}
+}
+
 static inline void gen_files(struct tcase *c)
 {
 	for (unsigned f = 0; f < CASE_FILES; f++) {
@@ -472,11 +491,14 @@ static inline void gen_case(struct tcase *c, uint64_t seed)
 		gen_fates(c, s, chance(8) ? 0 : busy);
 		gen_adds(c, s);
 	}
-	if (chance(10))
+	if (chance(10)) {
 		drop_base(c);
-	else if (!c->loose)
-		for (int s = OURS; s < THREE; s++)
+	} else {
+		if (chance(8))
+			gen_copies(c);
+		for (int s = OURS; s < THREE && !c->loose; s++)
 			make_clear(c, s);
+	}
 	if (c->foreign)
 		for (unsigned f = 0; f < CASE_FOLDERS; f++)
 			for (int s = 0; s < THREE; s++)

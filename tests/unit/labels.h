@@ -21,17 +21,24 @@ static inline int64_t two_mtimes(const char *xname, int64_t x, const char *yname
 }
 
 /*
- * The date of what came on both sides as the same file: what a marker says counts against a name, of two markers
- * the smaller. Without a base such a file may be left out as equal on both sides, with all of its directory; the
- * markers are all that is merged then, and members must agree on the date whatever else they looked at.
+ * The date of what came on both sides: what a marker says counts against a name, of two alike the smaller. Without a
+ * base what both sides have may be left out, and the markers are all that is merged then: members must agree on the
+ * date whatever else is loaded.
  */
-static inline int64_t line_mtime(const char *name, int64_t x, int64_t y)
+static inline int64_t came_mtime(const char *xname, int64_t x, const char *yname, int64_t y)
 {
-	int64_t says = name_seconds(name, key_len(name));
+	int64_t xsays = name_seconds(xname, key_len(xname)), ysays = name_seconds(yname, key_len(yname));
+	bool xline = x >= 0 && x != xsays, yline = y >= 0 && y != ysays;
 
-	if (x < 0 || x == says)
-		return y < 0 ? says : y;
-	return y < 0 || y == says || x < y ? x : y;
+	if (!xline)
+		x = xsays;
+	if (!yline)
+		y = ysays;
+	if (xline != yline)
+		return xline ? x : y;
+	if (x < 0 || y < 0)
+		return x < 0 ? y : x;
+	return x < y ? x : y;
 }
 
 static inline int64_t three_way_mtime(const struct inst *b, const struct inst *x, const struct inst *y)

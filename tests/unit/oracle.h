@@ -405,10 +405,7 @@ static inline void added(struct oracle *o)
 			unite(o, &w, x, y);
 			w.mask = (same_key(w.name, x->name) ? x->mask : 0) |
 				 (same_key(w.name, y->name) ? y->mask : 0);
-			if (pass == 0 && x->mask && y->mask)
-				w.mtime = line_mtime(x->name, x->mtime, y->mtime);
-			else
-				w.mtime = two_mtimes(x->name, x->mtime, y->name, y->mtime);
+			w.mtime = came_mtime(x->name, x->mtime, y->name, y->mtime);
 			w.row = pass < 2 ? ROW_ADDED_SAME : ROW_ADDED_PAIRED;
 			o->v[o->n++] = w;
 			o->seen[w.row]++;
@@ -491,13 +488,9 @@ static inline void settle_group(struct oracle *o, struct want **v, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		bool away = false;
 
-		for (size_t j = 0; j < i; j++) {
-			bool stays = same_key(v[i]->name, v[j]->name);
-
-			away |= !v[j]->dead && stays && clashes(v[i], v[j]);
-			if (!stays && clashes(v[i], v[j]))
-				oracle_unsure(o, "in the way of one that went away itself");
-		}
+		/* One that went away itself has another key by now. */
+		for (size_t j = 0; j < i; j++)
+			away |= !v[j]->dead && same_key(v[i]->name, v[j]->name) && clashes(v[i], v[j]);
 		if (v[i]->dead || !away)
 			continue;
 		v[i]->row = v[i]->row == ROW_ADDED ? ROW_ADDED_CLASH : ROW_CLASH;

@@ -488,6 +488,21 @@ static void row_18_two_files_with_one_key_on_one_side_stay_two(void **state)
 	merges("", "cur/1:2,S x\ncur/1:2,F x", "cur/1:2,F x", "cur/1:2,S x\ncur/1:2,F x");
 }
 
+static void row_18_who_leaves_a_key_is_in_nobodys_way(void **state)
+{
+	const char *v[3] = { "x", "y", "z" };
+	char a[64], b[64];
+
+	(void)state;
+	in_order(v[0], v[1], &v[0], &v[1]);
+	in_order(v[1], v[2], &v[1], &v[2]);
+	in_order(v[0], v[1], &v[0], &v[1]);
+	/* The second has to go because of the first: the third, which wants the second's path, can stay. */
+	snprintf(a, sizeof(a), "cur/1:2,S %s\ncur/1:2,F %s", v[0], v[2]);
+	snprintf(b, sizeof(b), "cur/1:2,F %s", v[1]);
+	merges("", a, b, WANT("%s\ncur/1.{%s}:2,F %s", a, v[1], v[1]));
+}
+
 /* --- Names. --- */
 
 static void a_size_appended_to_the_key_is_the_same_message(void **state)
@@ -722,10 +737,49 @@ static void a_date_changed_by_one_side_counts_and_of_two_the_smaller(void **stat
 			  ".gitmaildir " MARK "date_5_1|\ncur/1:2,S x", ".gitmaildir " MARK "date_7_1|\ncur/1:2,S x");
 	merges_with_files("", ".gitmaildir " MARK "date_700_1|\ncur/1 x", ".gitmaildir " MARK "date_600_1|\ncur/1 x",
 			  ".gitmaildir " MARK "date_600_1|\ncur/1 x");
-	/* What the name says is a date too. */
-	merges_with_files("", ".gitmaildir " MARK "date_700_1|\ncur/1 x", ".gitmaildir " MARK "\ncur/1 x", ".gitmaildir " MARK "\ncur/1 x");
 	merges_with_files("", ".gitmaildir " MARK "date_700_k|\ncur/k x", ".gitmaildir " MARK "\ncur/k x",
 			  ".gitmaildir " MARK "date_700_k|\ncur/k x");
+}
+
+static void a_date_line_on_one_side_counts_against_the_name_alone(void **state)
+{
+	(void)state;
+	/* Whatever else the stores have: of strangers that agree on cur/ only the markers may be loaded. */
+	merges_with_files("", ".gitmaildir " MARK "date_700_1|\ncur/1 x", ".gitmaildir " MARK "\ncur/1 x",
+			  ".gitmaildir " MARK "date_700_1|\ncur/1 x");
+	merges_with_files("", ".gitmaildir " MARK "date_700_1|", ".gitmaildir " MARK, ".gitmaildir " MARK "date_700_1|");
+	merges_with_files(".F/.gitmaildir " MARK "\n.F/cur/9 z", ".F/.gitmaildir " MARK "date_700_1|\n.F/cur/1 x\n.F/cur/9 z",
+			  ".F/.gitmaildir " MARK "\n.F/cur/1 x\n.F/cur/9 z\n.F/new/8 y",
+			  ".F/.gitmaildir " MARK "date_700_1|\n.F/cur/1 x\n.F/cur/9 z\n.F/new/8 y");
+	/* With other flags too: merging the result with the side that has the line must not change it. */
+	merges_with_files("", ".gitmaildir " MARK "date_700_1|\ncur/1:2,S x", ".gitmaildir " MARK "\ncur/1:2, x",
+			  ".gitmaildir " MARK "date_700_1|\ncur/1:2,S x");
+	merges_with_files("", ".gitmaildir " MARK "date_700_1|\ncur/1:2,S x", ".gitmaildir " MARK "\ncur/1,S=1:2, x",
+			  ".gitmaildir " MARK "date_700_1|\ncur/1:2,S x");
+	/* In a folder that was renamed by one, and given the same name by the other. */
+	merges_with_files(".F/.gitmaildir " MARK ID_A "\n.F/cur/9 z", ".G/.gitmaildir " MARK ID_A "date_700_1|\n.G/cur/1 x\n.G/cur/9 z",
+			  ".F/.gitmaildir " MARK ID_A "\n.F/cur/1 x\n.F/cur/9 z",
+			  ".G/.gitmaildir " MARK ID_A "date_700_1|\n.G/cur/1 x\n.G/cur/9 z");
+}
+
+static void a_renamed_folder_tells_no_dates_of_what_did_not_come_along(void **state)
+{
+	(void)state;
+	/* Moved away by who renamed the folder, and given another key by the other. */
+	merges_with_files(".F/.gitmaildir " MARK ID_A "date_5_1|\n.F/cur/1:2, x\n.gitmaildir " MARK,
+			  ".G/.gitmaildir " MARK ID_A "\n.gitmaildir " MARK "date_5_1|\ncur/1:2, x",
+			  ".F/.gitmaildir " MARK ID_A "date_5_1,S=7|\n.F/cur/1,S=7:2, x\n.gitmaildir " MARK,
+			  ".G/.gitmaildir " MARK ID_A "\n.gitmaildir " MARK "date_5_1,S=7|\ncur/1,S=7:2, x");
+	/* The same bytes delivered twice: one of the two keys is dropped. */
+	merges_with_files(".F/.gitmaildir " MARK ID_A "\n.gitmaildir " MARK,
+			  ".G/.gitmaildir " MARK ID_A "date_4_1|\n.G/cur/1 x\n.gitmaildir " MARK,
+			  ".F/.gitmaildir " MARK ID_A "date_5_2|\n.F/cur/2 x\n.gitmaildir " MARK,
+			  ".G/.gitmaildir " MARK ID_A "date_4_1|\n.G/cur/1 x\n.gitmaildir " MARK);
+	/* Deleted by who renamed the folder. */
+	merges_with_files(".F/.gitmaildir " MARK ID_A "date_5_1|date_6_2|\n.F/cur/1 x\n.F/cur/2 y\n.gitmaildir " MARK,
+			  ".G/.gitmaildir " MARK ID_A "date_5_1|\n.G/cur/1 x\n.gitmaildir " MARK,
+			  ".F/.gitmaildir " MARK ID_A "date_5_1|date_6_2|date_7_3|\n.F/cur/1 x\n.F/cur/2:2,S y\n.F/new/3 z\n.gitmaildir " MARK,
+			  ".G/.gitmaildir " MARK ID_A "date_5_1|date_7_3|\n.G/cur/1 x\n.G/new/3 z\n.gitmaildir " MARK);
 }
 
 /* --- Files. --- */
@@ -1172,6 +1226,7 @@ int main(void)
 		T(row_15_two_files_of_one_key_that_have_to_leave_it_become_one),
 		T(row_16_equal_contents_pair_off_in_order),
 		T(row_18_two_files_with_one_key_on_one_side_stay_two),
+		T(row_18_who_leaves_a_key_is_in_nobodys_way),
 		T(a_size_appended_to_the_key_is_the_same_message),
 		T(the_same_bytes_delivered_again_outlive_the_deletion_of_the_old_copy),
 		T(names_that_begin_with_a_comma_have_nothing_in_common),
@@ -1195,6 +1250,8 @@ int main(void)
 		T(an_odd_date_follows_the_message),
 		T(an_odd_date_follows_a_new_key_and_goes_with_the_message),
 		T(a_date_changed_by_one_side_counts_and_of_two_the_smaller),
+		T(a_date_line_on_one_side_counts_against_the_name_alone),
+		T(a_renamed_folder_tells_no_dates_of_what_did_not_come_along),
 		T(subscriptions_of_both_sides_are_united),
 		T(plain_files_merge_as_git_does),
 		T(of_a_file_that_cannot_be_merged_both_are_kept),
