@@ -5,9 +5,15 @@
  */
 #include "member.h"
 
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "../repo/io.h"
 #include "../repo/run.h"
 #include "exit.h"
 #include "self.h"
@@ -15,6 +21,47 @@
 const char *member_branch(const struct member *m)
 {
 	return !strncmp(m->repo.branch, "refs/heads/", 11) ? m->repo.branch + 11 : NULL;
+}
+
+/* Which git is in PATH, in a line that is another one when it was replaced. False if there is none. */
+static bool describe_git(char *out, size_t size)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+	struct stat st;
+
+	for (size_t len; path && *path; path += len + (path[len] == ':')) {
+		len = strcspn(path, ":");
+		if (!len || snprintf(file, sizeof(file), "%.*s/git", (int)len, path) >= (int)sizeof(file))
+			continue;
+		if (access(file, X_OK) == 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode)) {
+			snprintf(out, size, "%ju %ju %jd %jd %s\n", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_size,
+				 (intmax_t)st.st_mtime, file);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Asks git for its version, but not again while the same one is in PATH: starting it takes as long as a small record. */
+static int check_git(struct repo *r, struct err *err)
+{
+	char now[PATH_MAX + 128], *note = repo_state_path(r, "git");
+	bool found = describe_git(now, sizeof(now));
+	struct bytes known = { 0 };
+	FILE *f;
+	int ret = 0;
+
+	if (!found || io_read(note, &known) < 0 || strcmp(known.buf, now) != 0) {
+		ret = run_check_git(err);
+		if (!ret && found && (f = fopen(note, "we"))) {
+			fputs(now, f);
+			fclose(f);
+		}
+	}
+	bytes_release(&known);
+	free(note);
+	return ret;
 }
 
 int member_open_any(struct member *m, struct err *err)
@@ -25,14 +72,14 @@ int member_open_any(struct member *m, struct err *err)
 	m->disk.root = -1;
 	m->repo.lockfd = -1;
 	m->now = time(NULL);
-	if ((ret = run_check_git(err)) < 0)
-		return ret;
 	if ((ret = repo_open(&m->repo, NULL, err)) < 0) {
 		/* nothing is left to close */
 		m->repo.git = NULL;
 		return ret;
 	}
-	if (!m->repo.worktree)
+	if ((ret = check_git(&m->repo, err)) < 0)
+		;
+	else if (!m->repo.worktree)
 		ret = err_set(err, ERR_NOTMEMBER, "'%s' has no work tree: run 'git maildir init' on its Maildir", m->repo.gitdir);
 	else
 		ret = disk_open(&m->disk, m->repo.worktree, err);

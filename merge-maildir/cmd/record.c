@@ -351,7 +351,11 @@ static int carry_out(struct work *w, struct err *err)
 		return ret;
 	res->changed = !res->head_known || !oid_eq(&before, &res->tree);
 	if (res->changed) {
-		summary_of(&w->changes, &res->summary);
+		/* Markers that were only written again are not among the changes. */
+		if (w->changes.n || !res->head_known)
+			summary_of(&w->changes, &res->summary);
+		else
+			bytes_addstr(&res->summary, "Dates of messages changed");
 		if ((ret = write_commit(w, err)) < 0)
 			return ret;
 	}
@@ -440,6 +444,9 @@ bool record_warn(const struct member *m, const struct record_result *res)
 		exit_warn("folder '%s' has lost its '%s' directory with %zu messages: held back; restore the directory, or remove the whole folder",
 			  path_show(name, sizeof(name), l->folder), l->sub == NAME_CUR ? "cur" : "new", l->messages);
 	}
+	if (repo_has_file(&m->repo, "MERGE_HEAD"))
+		exit_warn("a merge by hand was refused and is still open in '%s': forget it with 'git merge --quit', or the next 'git commit' records it "
+			  "as done without its mail", m->disk.path);
 	if (res->compare.nwaiting)
 		exit_warn("%zu messages were not seen in a folder that never came to rest: left for the next record", res->compare.nwaiting);
 	return res->held || res->compare.nlost;

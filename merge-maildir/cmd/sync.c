@@ -284,8 +284,11 @@ static int sync_background(struct member *m, bool push)
 	return push_peers(m, NULL, 0, PUSH_QUIET, &err);
 }
 
-/* Fetches from the peers that were named, or from all. Troubles are told, and remembered in *trouble. */
-static int fetch(struct member *m, char **names, size_t nnames, bool *trouble, struct err *err)
+/*
+ * Fetches from the peers that were named, or from all. Troubles are told, and the names of those that answered are left in answered (malloc'ed, with its
+ * strings): whoever did not is not waited for a second time.
+ */
+static int fetch(struct member *m, char **names, size_t nnames, char ***answered, size_t *nanswered, bool *trouble, struct err *err)
 {
 	struct peer_result *results = NULL;
 	struct peer **chosen = NULL;
@@ -293,6 +296,8 @@ static int fetch(struct member *m, char **names, size_t nnames, bool *trouble, s
 	size_t n = 0;
 	int ret = push_choose(m, names, nnames, &peers, &chosen, &n, err);
 
+	*answered = mem_zalloc((n + 1) * sizeof(**answered));
+	*nanswered = 0;
 	if (!ret) {
 		results = mem_zalloc((n + 1) * sizeof(*results));
 		ret = peer_fetch(&m->repo, chosen, n, results, err);
@@ -302,6 +307,9 @@ static int fetch(struct member *m, char **names, size_t nnames, bool *trouble, s
 			exit_warn("%s", results[i].err.msg);
 			*trouble = true;
 		}
+	for (size_t i = 0; i < n && !ret; i++)
+		if (results[i].state != ERR_UNREACHABLE)
+			(*answered)[(*nanswered)++] = strdup(chosen[i]->name);
 	free(results);
 	free(chosen);
 	peers_release(&peers);
@@ -319,6 +327,8 @@ int sync_main(int argc, char **argv)
 						  { "help", no_argument, NULL, 'h' },
 						  { NULL, 0, NULL, 0 } };
 	bool dry_run = false, local = false, push = true, background = false, trouble = false;
+	char **answered = NULL;
+	size_t nanswered = 0;
 	struct sync_outcome out;
 	struct member m;
 	struct err err;
@@ -342,17 +352,20 @@ int sync_main(int argc, char **argv)
 		return status;
 	}
 	/* What others have is fetched before the lock is taken: two members that fetch from each other must not wait for each other. */
-	if (!local && (ret = fetch(&m, argv + optind, (size_t)(argc - optind), &trouble, &err)) < 0)
+	if (!local && (ret = fetch(&m, argv + optind, (size_t)(argc - optind), &answered, &nanswered, &trouble, &err)) < 0)
 		status = exit_error(&err);
 	if (status == EXIT_DONE && (ret = sync_local(&m, dry_run, false, &out, &err)) < 0)
 		status = exit_error(&err);
 	if (status == EXIT_DONE && (trouble || out.held))
 		status = EXIT_INCOMPLETE;
-	if (status <= EXIT_INCOMPLETE && !dry_run && !local && push) {
-		ret = push_peers(&m, argv + optind, (size_t)(argc - optind), 0, &err);
+	if (status <= EXIT_INCOMPLETE && !dry_run && push && nanswered) {
+		ret = push_peers(&m, answered, nanswered, 0, &err);
 		if (ret > status)
 			status = ret;
 	}
+	while (nanswered)
+		free(answered[--nanswered]);
+	free(answered);
 	upkeep_after(&m);
 	member_close(&m);
 	return status;

@@ -88,7 +88,7 @@ static bool is_there(const struct inst *i, const struct msg *label, uint32_t fol
 	return i->msg && i->home == folder && match_same_key(i->msg, label);
 }
 
-/* Whether the folder's markers, merged key by key, tell its date: nobody has it in another folder or under another key. */
+/* Whether the markers, merged key by key, tell its date: nobody has it in another folder or under another key. */
 static bool is_as_marked(const struct origin *o, const struct result *res)
 {
 	const struct inst *base = &o->at[SIDE_BASE];

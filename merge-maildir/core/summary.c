@@ -264,6 +264,15 @@ static void say_sum(struct diary *d, struct bytes *out)
 	free(s.p.v);
 }
 
+/* Whether a marker that was there was written again: dates of messages are all that can have changed in it. */
+static bool dates_changed(const struct changes *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].kind == CHANGE_FILE_PUT && c->v[i].ffrom && c->v[i].ffrom->class == PATH_MARKER)
+			return true;
+	return false;
+}
+
 static void say_lines(struct diary *d, struct bytes *out)
 {
 	const char *all;
@@ -272,7 +281,7 @@ static void say_lines(struct diary *d, struct bytes *out)
 		say_folder(d, &d->folders.v[i], &m);
 	say_files(d);
 	if (d->lines.n == 0) {
-		bytes_addstr(out, "No change in mail");
+		bytes_addstr(out, dates_changed(d->changes) ? "Dates of messages changed" : "No change in mail");
 		return;
 	}
 	all = join(d, "", &d->lines, "; ");

@@ -5,6 +5,7 @@
  */
 #include "repo.h"
 
+#include "io.h"
 #include "objects.h"
 #include "ref.h"
 #include "run.h"
@@ -479,4 +480,13 @@ int repo_config_set(struct repo *r, const char *key, const char *value, struct e
 	bytes_release(&run.err);
 	bytes_release(&dir);
 	return rc;
+}
+
+bool repo_has_file(const struct repo *r, const char *name)
+{
+	char *path = io_join(r->gitdir, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
 }

@@ -61,6 +61,9 @@ int repo_config_set(struct repo *r, const char *key, const char *value, struct e
 /* repo_state_path: the path of a file of ours in <gitdir>/maildir/, malloc'ed; makes that directory. */
 char *repo_state_path(const struct repo *r, const char *name);
 
+/* repo_has_file: whether there is a file of git's of this name in the git directory. */
+bool repo_has_file(const struct repo *r, const char *name);
+
 /* repo_git_err: puts libgit2's last error behind what failed. */
 int repo_git_err(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

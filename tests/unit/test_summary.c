@@ -127,7 +127,7 @@ static void files_that_are_no_mail(void **state)
 static void a_change_of_markers_alone_is_no_change_in_mail(void **state)
 {
 	(void)state;
-	expect(SIDE("r .gitmaildir"), SIDE("s .gitmaildir"), "No change in mail");
+	expect(SIDE("r .gitmaildir"), SIDE("s .gitmaildir"), "Dates of messages changed");
 	expect(NOTHING, NOTHING, "No change in mail");
 }
 
