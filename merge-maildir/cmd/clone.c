@@ -96,7 +96,7 @@ static int populate(struct member *m, const char *peer, const char *url, struct 
 	run.pass_err = isatty(STDERR_FILENO);
 	ret = run_all(&run, 1, err);
 	if (!ret && run.status) {
-		char *line = run.err.buf ? run.err.buf : "";
+		const char *line = run.err.buf ? run.err.buf : "";
 
 		ret = err_set(err, ERR_UNREACHABLE, "cannot fetch from '%s': %.*s; run the same command again to go on", url,
 			      (int)strcspn(line, "\n"), line);

@@ -385,11 +385,12 @@ static void a_push_from_a_peer_counts_as_contact(void **state)
 
 static void broken_notes_read_as_nothing(void **state)
 {
+	char two_lines[] = "two\nlines";
 	struct note n = { .contact = 5 }, m;
 
 	(void)state;
 	memset(n.sent.h, 0xab, OID_RAW);
-	n.trouble = "two\nlines";
+	n.trouble = two_lines;
 	note_write(&n, &repo, "b");
 	note_read(&m, &repo, "b");
 	assert_int_equal(m.contact, 5);
