@@ -54,7 +54,7 @@ static int run_users_hook(struct member *m, const char *name, int argc, char **a
 static int post_commit(struct member *m)
 {
 	if (m->repo.auto_push && member_branch(m))
-		member_spawn(m, (const char *const[]){ "push", NULL });
+		member_spawn(m, (const char *const[]){ "push", "--background", NULL });
 	return EXIT_DONE;
 }
 

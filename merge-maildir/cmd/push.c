@@ -5,10 +5,14 @@
  */
 #include "push.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "exit.h"
 #include "verbs.h"
@@ -34,56 +38,136 @@ int push_choose(struct member *m, char **names, size_t nnames, struct peers *pee
 	return 0;
 }
 
-static int push_once(struct member *m, char **names, size_t nnames, int flags, bool *pushed, struct err *err)
+/* The file of a peer that push keeps beside the notes; malloc'ed. */
+static char *peer_file(struct member *m, const char *peer, const char *what)
 {
-	struct peer_result *results = NULL;
-	struct peer **chosen = NULL;
-	struct peers peers = { 0 };
-	int status = EXIT_DONE, ret;
-	size_t n;
+	char *name = NULL, *path;
 
-	ret = push_choose(m, names, nnames, &peers, &chosen, &n, err);
-	if (!ret) {
-		results = mem_zalloc((n + 1) * sizeof(*results));
-		ret = peer_push(&m->repo, chosen, n, (flags & PUSH_ALWAYS) != 0, results, err);
-	}
-	if (ret < 0)
-		status = exit_error(err);
-	for (size_t i = 0; i < n && !ret; i++) {
-		*pushed |= results[i].changed;
-		if (results[i].state < 0) {
-			exit_warn("%s", results[i].err.msg);
-			status = EXIT_INCOMPLETE;
-		} else if (results[i].changed && !(flags & PUSH_QUIET)) {
-			printf("pushed to %s\n", results[i].peer->name);
+	if (asprintf(&name, "push.%s.%s", peer, what) < 0)
+		return NULL;
+	path = repo_state_path(&m->repo, name);
+	free(name);
+	return path;
+}
+
+/* Waits for another push of ours to the same peer, unless that is to do our work as well: then 0 and no descriptor. */
+static int take_turn(struct member *m, const char *path, bool wait)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct timespec pause = { 0, 5000000 };
+
+	/* The other one gives up within the peer's timeout itself. */
+	for (long left = 2L * m->repo.peer_timeout * 200; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; left--) {
+		if (!wait || left <= 0) {
+			close(fd);
+			return -1;
 		}
+		nanosleep(&pause, NULL);
 	}
-	free(results);
-	free(chosen);
+	return fd;
+}
+
+static int push_to(struct member *m, const char *name, int flags, bool *again)
+{
+	struct peers peers = { 0 };
+	struct peer_result result = { 0 };
+	struct peer *peer;
+	struct err err;
+	int status = EXIT_DONE, ret = peer_list(&peers, &m->repo, &err);
+
+	*again = false;
+	if (!ret && (peer = peer_find(&peers, name)))
+		ret = peer_push(&m->repo, &peer, 1, (flags & PUSH_ALWAYS) != 0, &result, &err);
+	if (ret < 0) {
+		status = exit_error(&err);
+	} else if (result.state < 0) {
+		exit_warn("%s", result.err.msg);
+		status = EXIT_INCOMPLETE;
+	} else {
+		*again = true;
+		if (result.changed && !(flags & PUSH_QUIET))
+			printf("pushed to %s\n", name);
+	}
 	peers_release(&peers);
+	return status;
+}
+
+/*
+ * One push to a peer at a time: two would fight for the ref over there, and the older head could end on top. Who comes while one is under way leaves a flag before it tries the lock; who
+ * holds the lock looks for the flag after giving it back. So what was committed meanwhile is sent, all at once, by one of them.
+ */
+static int push_in_turn(struct member *m, const char *name, int flags)
+{
+	char *lock = peer_file(m, name, "lock"), *flag = peer_file(m, name, "again");
+	int status = EXIT_DONE, fd;
+	bool again = true;
+
+	if ((fd = open(flag, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) >= 0)
+		close(fd);
+	for (int rounds = 0; again && rounds < 100; rounds++) {
+		fd = take_turn(m, lock, !(flags & PUSH_BACKGROUND));
+		if (fd < 0) {
+			if (!(flags & PUSH_BACKGROUND)) {
+				exit_warn("another push to peer '%s' does not come to an end", name);
+				status = EXIT_INCOMPLETE;
+			}
+			break;
+		}
+		unlink(flag);
+		status = push_to(m, name, flags, &again);
+		close(fd);
+		again = again && access(flag, F_OK) == 0;
+		flags &= ~PUSH_ALWAYS;
+	}
+	free(lock);
+	free(flag);
+	return status;
+}
+
+/* A process for each peer, so that none waits for another. */
+static int push_all(struct member *m, struct peer **chosen, size_t n, int flags)
+{
+	pid_t *pids = mem_zalloc((n + 1) * sizeof(*pids));
+	int status = EXIT_DONE, st;
+
+	fflush(stdout);
+	for (size_t i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		st = push_in_turn(m, chosen[i]->name, flags);
+		fflush(stdout);
+		_exit(st);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (pids[i] < 0)
+			st = push_in_turn(m, chosen[i]->name, flags);
+		else if (waitpid(pids[i], &st, 0) < 0 || !WIFEXITED(st))
+			st = EXIT_FAILED;
+		else
+			st = WEXITSTATUS(st);
+		if (st > status)
+			status = st;
+	}
+	free(pids);
 	return status;
 }
 
 int push_peers(struct member *m, char **names, size_t nnames, int flags, struct err *err)
 {
-	struct oid before, after;
-	struct err ignored;
-	int status, rounds = 0;
-	bool pushed;
+	struct peer **chosen = NULL;
+	struct peers peers = { 0 };
+	size_t n;
+	int status;
 
-	/*
-	 * Another push of ours, of a newer head, may have been overtaken by this one, which has then set the peer back. Whoever ends last sees that HEAD is not what it
-	 * sent, and sends it, whatever is noted.
-	 */
-	do {
-		pushed = false;
-		if (repo_head(&m->repo, &before, err) < 0)
-			memset(&before, 0, sizeof(before));
-		status = push_once(m, names, nnames, flags, &pushed, err);
-		if (repo_head(&m->repo, &after, &ignored) < 0)
-			break;
-		flags |= PUSH_ALWAYS;
-	} while (pushed && !oid_eq(&before, &after) && ++rounds < 10);
+	if (push_choose(m, names, nnames, &peers, &chosen, &n, err) < 0)
+		status = exit_error(err);
+	else if (n == 1)
+		status = push_in_turn(m, chosen[0]->name, flags);
+	else
+		status = push_all(m, chosen, n, flags);
+	free(chosen);
+	peers_release(&peers);
 	return status;
 }
 
@@ -91,16 +175,21 @@ static const char usage[] = "git maildir push [<peer>...]";
 
 int push_main(int argc, char **argv)
 {
-	static const struct option longopts[] = { { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	static const struct option longopts[] = { { "background", no_argument, NULL, 'b' }, /* for record and our own hooks */
+						  { "help", no_argument, NULL, 'h' },
+						  { NULL, 0, NULL, 0 } };
+	int flags = PUSH_ALWAYS, c, status;
 	struct member m;
 	struct err err;
-	int c, status;
 
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
-		return exit_usage(usage, c == 'h');
+		switch (c) {
+		case 'b': flags = PUSH_QUIET | PUSH_BACKGROUND; break;
+		default: return exit_usage(usage, c == 'h');
+		}
 	if (member_open(&m, &err) < 0)
 		return exit_error(&err);
-	status = push_peers(&m, argv + optind, (size_t)(argc - optind), PUSH_ALWAYS, &err);
+	status = push_peers(&m, argv + optind, (size_t)(argc - optind), flags, &err);
 	member_close(&m);
 	return status;
 }

@@ -510,7 +510,7 @@ int record_main(int argc, char **argv)
 	}
 	held = record_warn(&m, &res);
 	if (res.committed && push && m.repo.auto_push)
-		member_spawn(&m, (const char *const[]){ "push", NULL });
+		member_spawn(&m, (const char *const[]){ "push", "--background", NULL });
 	upkeep_after(&m);
 	record_release(&res);
 	member_close(&m);

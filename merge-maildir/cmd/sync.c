@@ -281,7 +281,7 @@ static int sync_background(struct member *m, bool push)
 		return EXIT_DONE;
 	if (!out.recorded)
 		pause_by_name(m);
-	return push_peers(m, NULL, 0, PUSH_QUIET, &err);
+	return push_peers(m, NULL, 0, PUSH_QUIET | PUSH_BACKGROUND, &err);
 }
 
 /*
