@@ -161,7 +161,7 @@ static void print_text(const struct member *m, const struct record_result *rec, 
 		   *yellow = colour ? "\033[33m" : "", *plain = colour ? "\033[0m" : "";
 	char hex[OID_HEX + 1], t1[40], t2[40];
 
-	printf("%s%s%s  %s  %zu messages, at %.10s\n", bold, m->repo.name, plain, m->disk.path, rec->messages,
+	printf("%s%s%s  %s  %zu message%s, at %.10s\n", bold, m->repo.name, plain, m->disk.path, rec->messages, rec->messages == 1 ? "" : "s",
 	       rec->head_known ? oid_hex(&rec->head, hex) : "nothing recorded");
 	if (rec->changed) {
 		printf("%snot recorded:%s %.*s", yellow, plain, (int)rec->summary.len, rec->summary.buf);
