@@ -81,14 +81,14 @@ static int populate(struct member *m, const char *peer, const char *url, struct 
 	struct bytes spec = { 0 };
 	const char *branch = member_branch(m);
 	struct run run = { 0 };
-	const char *argv[] = { "git", "fetch", "--no-tags", "--no-write-fetch-head", isatty(STDERR_FILENO) ? "--progress" : "--quiet",
+	const char *argv[] = { "git", "fetch", "--no-tags", "--no-write-fetch-head", "--update-shallow", isatty(STDERR_FILENO) ? "--progress" : "--quiet",
 			       peer, NULL, NULL };
 	int ret;
 
 	if ((ret = repair_folder_dirs(&m->disk, "", err)) < 0 || (ret = peer_add(&m->repo, peer, url, err)) < 0)
 		return ret;
 	bytes_addf(&spec, "+refs/heads/%s:refs/remotes/%s/%s", branch, peer, branch);
-	argv[6] = spec.buf;
+	argv[7] = spec.buf;
 	/* The first fetch can take hours: no time limit but that of silence, and a person may watch. */
 	run.argv = argv;
 	run.cwd = m->repo.worktree;

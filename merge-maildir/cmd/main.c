@@ -22,7 +22,10 @@ static const struct {
 	{ "sync", sync_main, "record, fetch, merge, apply and push" },
 	{ "push", push_main, "send the recorded state to the peers" },
 	{ "status", status_main, "show peers and changes that are not recorded" },
+	{ "prune", prune_main, "drop history that nobody needs any more" },
 	{ "verify", verify_main, "audit the member" },
+	{ "log", log_main, "show what happened to a folder or a message" },
+	{ "restore", restore_main, "bring back what was deleted" },
 	{ "hook", hook_main, NULL }, /* called by the hooks that init installs */
 };
 

@@ -46,6 +46,7 @@ static const struct {
 	{ "receive.fsckObjects", "true", false },
 	{ "fetch.fsckObjects", "true", false },
 	{ "receive.autoGC", "false", false },
+	{ "receive.shallowUpdate", "true", false }, /* members are pruned at different points */
 };
 
 static const char attributes[] = "* -text merge=maildir\n";

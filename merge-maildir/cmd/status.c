@@ -13,6 +13,7 @@
 #include "../repo/history.h"
 #include "../repo/peer.h"
 #include "exit.h"
+#include "held.h"
 #include "record.h"
 #include "verbs.h"
 
@@ -30,7 +31,7 @@ static int compare_peer(struct member *m, const struct oid *head, const struct p
 	int ret;
 
 	memset(s, 0, sizeof(*s));
-	if (!p->known)
+	if (!p->known || !objects_has(&m->repo, &p->head))
 		return 0;
 	if ((ret = history_ahead_behind(&m->repo, head, &p->head, &s->ahead, &s->behind, err)) < 0)
 		return ret;
@@ -101,7 +102,17 @@ static void json_member(const char *key, const char *value)
 		fputs("null", stdout);
 }
 
-static void print_json(const struct member *m, const struct record_result *rec, const struct peers *peers, const struct standing *st)
+/* What this peer holds back of history; NULL if that is not known. */
+static const struct cut_peer *held_by(const struct cut *cut, const char *peer)
+{
+	for (size_t i = 0; i < cut->npeers; i++)
+		if (strcmp(cut->peers[i].name, peer) == 0)
+			return &cut->peers[i];
+	return NULL;
+}
+
+static void print_json(const struct member *m, const struct record_result *rec, const struct peers *peers, const struct standing *st,
+		       const struct cut *cut)
 {
 	char hex[OID_HEX + 1], name[256];
 
@@ -134,6 +145,7 @@ static void print_json(const struct member *m, const struct record_result *rec, 
 	printf("], \"peers\": [");
 	for (size_t i = 0; i < peers->n; i++) {
 		const struct peer *p = &peers->v[i];
+		const struct cut_peer *h;
 
 		printf("%s{", i ? ", " : "");
 		json_member("name", p->name);
@@ -147,19 +159,22 @@ static void print_json(const struct member *m, const struct record_result *rec, 
 			printf(", \"ahead\": null, \"behind\": null");
 		printf(", \"last_contact\": %" PRId64 ", ", p->contact);
 		json_member("base", st[i].has_base ? oid_hex(&st[i].base, hex) : NULL);
-		printf(", ");
+		h = held_by(cut, p->name);
+		printf(", \"holds_commits\": %zu, \"holds_bytes\": %" PRId64 ", ", h ? h->holds : 0, h && h->holds ? held_bytes(m, p->name) : 0);
 		json_member("trouble", p->trouble);
 		printf("}");
 	}
 	printf("]}\n");
 }
 
-static void print_text(const struct member *m, const struct record_result *rec, const struct peers *peers, const struct standing *st)
+static void print_text(const struct member *m, const struct record_result *rec, const struct peers *peers, const struct standing *st,
+		       const struct cut *cut)
 {
 	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	const char *bold = colour ? "\033[1m" : "", *red = colour ? "\033[31m" : "", *green = colour ? "\033[32m" : "",
 		   *yellow = colour ? "\033[33m" : "", *plain = colour ? "\033[0m" : "";
 	char hex[OID_HEX + 1], t1[40], t2[40];
+	struct bytes held = { 0 };
 
 	printf("%s%s%s  %s  %zu message%s, at %.10s\n", bold, m->repo.name, plain, m->disk.path, rec->messages, rec->messages == 1 ? "" : "s",
 	       rec->head_known ? oid_hex(&rec->head, hex) : "nothing recorded");
@@ -178,6 +193,7 @@ static void print_text(const struct member *m, const struct record_result *rec, 
 		printf("no peers: see 'git maildir peer add'\n");
 	for (size_t i = 0; i < peers->n; i++) {
 		const struct peer *p = &peers->v[i];
+		const struct cut_peer *h;
 
 		printf("%s%s%s  ", bold, p->name, plain);
 		if (!st[i].compared)
@@ -190,9 +206,12 @@ static void print_text(const struct member *m, const struct record_result *rec, 
 		if (st[i].has_base)
 			printf(", base %.10s of %s", oid_hex(&st[i].base, hex), ago(t2, m->now, st[i].base_time));
 		printf("  (%s)\n", p->url);
+		if ((h = held_by(cut, p->name)) && (held_line(&held, h, held_bytes(m, p->name)), held.len))
+			printf("    %s%s%s\n", yellow, held.buf, plain);
 		if (p->trouble)
 			printf("    %s%s%s\n", red, p->trouble, plain);
 	}
+	bytes_release(&held);
 }
 
 static const char usage[] = "git maildir status [--json]";
@@ -206,6 +225,7 @@ int status_main(int argc, char **argv)
 	struct record_result rec = { 0 };
 	struct peers peers = { 0 };
 	struct standing *st = NULL;
+	struct cut cut = { 0 };
 	struct member m;
 	struct err err;
 	bool json = false;
@@ -228,15 +248,18 @@ int status_main(int argc, char **argv)
 		for (size_t i = 0; i < peers.n && rec.head_known && !ret; i++)
 			ret = compare_peer(&m, &rec.head, &peers.v[i], &st[i], &err);
 	}
+	if (!ret && rec.head_known && peers.n)
+		ret = cut_plan(&cut, &m.repo, m.repo.keep_history, m.now, &err);
 	if (!ret) {
 		if (json)
-			print_json(&m, &rec, &peers, st);
+			print_json(&m, &rec, &peers, st, &cut);
 		else
-			print_text(&m, &rec, &peers, st);
+			print_text(&m, &rec, &peers, st, &cut);
 		fflush(stdout);
 		record_warn(&m, &rec);
 	}
 	free(st);
+	cut_release(&cut);
 	peers_release(&peers);
 	record_release(&rec);
 	member_close(&m);

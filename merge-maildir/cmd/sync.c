@@ -18,6 +18,7 @@
 #include "../core/summary.h"
 #include "../disk/repair.h"
 #include "../repo/converge.h"
+#include "../repo/cut.h"
 #include "exit.h"
 #include "push.h"
 #include "update.h"
@@ -95,6 +96,33 @@ static int is_view_of(struct member *m, const struct oid *head, const struct oid
 	return ret;
 }
 
+/* After a prune that let a peer go, its changes and ours can have no common ancestor here. */
+static void warn_no_base(struct member *m, const struct oids *frontier)
+{
+	struct oids before = { 0 };
+	char *shallow = NULL;
+
+	if (asprintf(&shallow, "%s/shallow", m->repo.gitdir) < 0 || access(shallow, F_OK) < 0) {
+		free(shallow);
+		return;
+	}
+	free(shallow);
+	for (size_t i = 0; i < frontier->n; i++) {
+		struct history_commit c = { 0 };
+		struct oids bases = { 0 };
+		struct err ignored;
+
+		if (i && history_bases(&m->repo, &frontier->v[i], &before, &bases, &ignored) == 0 && !bases.n &&
+		    history_read(&m->repo, &frontier->v[i], &c, &ignored) == 0)
+			exit_warn("merged without a common base with the changes of %s: nothing is lost, and mail that was deleted meanwhile may be back",
+				  c.author);
+		history_commit_release(&c);
+		oids_release(&bases);
+		oids_add(&before, &frontier->v[i]);
+	}
+	oids_release(&before);
+}
+
 /*
  * Merges, applies, moves HEAD, in this order: a kill in between leaves a disk that is ahead of HEAD, which the next record takes as changes of its own,
  * and merging them with the peer that made them gives the same result again.
@@ -132,6 +160,7 @@ static int merge_known(struct member *m, struct record_result *rec, const struct
 		goto done;
 	ret = 0;
 	record_keep_stamps(m, rec, &tree, update_touched, &u);
+	warn_no_base(m, frontier);
 	out->merged = true;
 	*again = u.applied.differs != 0;
 	if (!quiet && u.changes.n)
@@ -298,6 +327,7 @@ static int fetch(struct member *m, char **names, size_t nnames, char ***answered
 
 	*answered = mem_zalloc((n + 1) * sizeof(**answered));
 	*nanswered = 0;
+	cut_heal(&m->repo);
 	if (!ret) {
 		results = mem_zalloc((n + 1) * sizeof(*results));
 		ret = peer_fetch(&m->repo, chosen, n, results, err);

@@ -11,8 +11,22 @@
 #include <unistd.h>
 
 #include "../repo/run.h"
+#include "../repo/sweep.h"
 
-#define REPACK_BYTES (UINT64_C(64) << 20)
+/* Uncompressed trees of a large folder pile up to this much at most, and to less where there is little mail: a repository is to stay below twice the size of its mail. */
+#define REPACK_MOST (UINT64_C(64) << 20)
+#define REPACK_LEAST (UINT64_C(8) << 20)
+#define REPACK_SHARE 4
+
+static bool is_due(struct member *m, uint64_t sum)
+{
+	uint64_t size;
+
+	if (sum < REPACK_LEAST)
+		return false;
+	size = sweep_size(&m->repo);
+	return sum >= REPACK_MOST || size < sum || sum >= (size - sum) / REPACK_SHARE;
+}
 
 void upkeep_after(struct member *m)
 {
@@ -31,7 +45,7 @@ void upkeep_after(struct member *m)
 	}
 	sum += m->repo.written;
 	m->repo.written = 0;
-	if (sum >= REPACK_BYTES && asprintf(&gitdir, "--git-dir=%s", m->repo.gitdir) > 0) {
+	if (is_due(m, sum) && asprintf(&gitdir, "--git-dir=%s", m->repo.gitdir) > 0) {
 		/* Geometric: what is large is not packed again each time. It takes what refs reach and what is loose, and deletes nothing that is not in the new pack. */
 		const char *argv[] = { "nice", "git", gitdir, "repack", "-d", "-q", "--geometric=2", NULL };
 

@@ -15,7 +15,10 @@ int record_main(int argc, char **argv);
 int sync_main(int argc, char **argv);
 int push_main(int argc, char **argv);
 int status_main(int argc, char **argv);
+int prune_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
+int log_main(int argc, char **argv);
+int restore_main(int argc, char **argv);
 int hook_main(int argc, char **argv);
 
 int strategy_main(int argc, char **argv); /* as git-merge-maildir */

@@ -29,7 +29,8 @@ static int open_temp(const char *objdir, const char *dir, char **tmp, struct err
 {
 	int fd = io_temp(dir, "tmp_obj_", 0444, tmp), ret;
 
-	if (fd < 0 && errno == ENOENT) {
+	/* A repack at the same time removes directories that have become empty, also the one just made. */
+	for (int tries = 0; fd < 0 && errno == ENOENT && tries < 10; tries++) {
 		if (mkdir(dir, 0777) < 0 && errno != EEXIST)
 			return err_errno(err, "cannot make directory '%s'", dir);
 		ret = io_sync_dir(objdir, err);

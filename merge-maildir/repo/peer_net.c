@@ -194,6 +194,11 @@ static int judge_fetch(struct talk *t)
 	if (says(&t->run.err, "couldn't find remote ref"))
 		return 0;
 	t->again = says(&t->run.err, "cannot lock ref");
+	/* Fetches from two pruned peers at once: both take over where history begins. */
+	if (says(&t->run.err, "shallow file has changed") || says(&t->run.err, "shallow.lock': File exists")) {
+		t->again = true;
+		return unreachable(t);
+	}
 	if (!says(&t->run.err, ".lock': File exists"))
 		return unreachable(t);
 	/* It is in our own repository, and either an incoming push of this moment or what a killed one left. */
@@ -223,7 +228,7 @@ int peer_fetch(struct repo *r, struct peer *const *peers, size_t n, struct peer_
 		/* --progress, because its bytes are what tells a slow peer from a dead one. */
 		talks[i] = (struct talk){ .peer = peers[i], .result = &results[i], .again = true, .ref = ref, .lock = arena_printf(&a, "%s/%s.lock", r->gitdir, ref),
 					  .argv = make_argv(dir, (const char *const[]){ "fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
-											"--no-recurse-submodules", "--no-prune", "--refmap=", peers[i]->name, spec, NULL }) };
+											"--no-recurse-submodules", "--no-prune", "--update-shallow", "--refmap=", peers[i]->name, spec, NULL }) };
 	}
 	rc = run_talks(talks, n, r, judge_fetch, err);
 	for (size_t i = 0; !rc && i < n; i++) {
@@ -266,9 +271,10 @@ static int judge_push(struct talk *t)
 		t->result->changed = line && *line != '=';
 		return 0;
 	}
+	t->again = says(&t->run.err, "shallow file has changed");
 	if (t->run.status < 0 || !line || *line != '!')
 		return unreachable(t);
-	t->again = says(&t->run.err, "cannot lock ref") || says(&t->run.err, ".lock': File exists") || says(&t->run.out, "failed to update ref");
+	t->again |= says(&t->run.err, "cannot lock ref") || says(&t->run.err, ".lock': File exists") || says(&t->run.out, "failed to update ref");
 	return refused(t, line);
 }
 

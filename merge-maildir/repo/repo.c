@@ -251,6 +251,42 @@ static int conf_int(const struct repo *r, const char *key, int dflt, int *out, s
 	return rc;
 }
 
+bool repo_parse_age(const char *s, int64_t *seconds)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 } };
+	char *end;
+	long v;
+
+	errno = 0;
+	if (!isdigit((unsigned char)*s))
+		return false;
+	v = strtol(s, &end, 10);
+	if (errno || v > INT_MAX)
+		return false;
+	*seconds = v;
+	for (size_t i = 0; *end && i < sizeof(units) / sizeof(*units); i++)
+		if (*end == units[i].letter && !end[1]) {
+			*seconds = v * units[i].seconds;
+			return true;
+		}
+	return !*end;
+}
+
+static int conf_age(const struct repo *r, const char *key, const char *none, int64_t *out, struct err *err)
+{
+	char *v = repo_config_get(r, key);
+	int rc = 0;
+
+	*out = 0;
+	if (v && !(none && strcasecmp(v, none) == 0) && !repo_parse_age(v, out))
+		rc = err_set(err, ERR_FAIL, "value '%s' of '%s' is not an age like '12h', '7d' or '2w'", v, key);
+	free(v);
+	return rc;
+}
+
 static int conf_bool(const struct repo *r, const char *key, bool dflt, bool *out, struct err *err)
 {
 	char *v = repo_config_get(r, key);
@@ -306,7 +342,9 @@ static int read_config(struct repo *r, struct err *err)
 	    conf_bool(r, "maildir.autoPush", true, &r->auto_push, err) < 0)
 		return err ? err->code : ERR_FAIL;
 	if (conf_int(r, "maildir.peerTimeout", 60, &r->peer_timeout, err) < 0 ||
-	    conf_int(r, "maildir.lockWait", 30, &r->lock_wait, err) < 0)
+	    conf_int(r, "maildir.lockWait", 30, &r->lock_wait, err) < 0 ||
+	    conf_age(r, "maildir.keepHistory", NULL, &r->keep_history, err) < 0 ||
+	    conf_age(r, "maildir.peerMaxAge", "never", &r->peer_max_age, err) < 0)
 		return err ? err->code : ERR_FAIL;
 	return 0;
 }

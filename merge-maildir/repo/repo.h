@@ -31,6 +31,8 @@ struct repo {
 	long max_delete_count;	/* default 20: fewer are never held back */
 	int peer_timeout;	/* maildir.peerTimeout, seconds without any progress after which a peer is given up; default 60 */
 	int lock_wait;		/* maildir.lockWait, seconds; default 30 */
+	int64_t keep_history;	/* maildir.keepHistory, seconds; default 0 */
+	int64_t peer_max_age;	/* maildir.peerMaxAge, seconds; 0: never, the default */
 };
 
 /*
@@ -57,6 +59,9 @@ int repo_set_head(struct repo *r, const struct oid *commit, const struct oid *ol
 /* repo_config_get: value of a key, malloc'ed, or NULL. repo_config_set: writes it to the repository's own config (value NULL: removes it). */
 char *repo_config_get(const struct repo *r, const char *key);
 int repo_config_set(struct repo *r, const char *key, const char *value, struct err *err);
+
+/* repo_parse_age: "90s", "30m", "12h", "7d" or "2w" in seconds; a plain number is seconds, too. False if it is none of that. */
+bool repo_parse_age(const char *s, int64_t *seconds);
 
 /* repo_state_path: the path of a file of ours in <gitdir>/maildir/, malloc'ed; makes that directory. */
 char *repo_state_path(const struct repo *r, const char *name);
