@@ -32,8 +32,8 @@ one_commit() {
 	trio a b c
 	apart a b c
 	for i in 1 2 3 4; do
-		for m in a b c; do deliver $m "170000100$i.$m.host"; done
-		rm a/new/170000100$i.a.host
+		for m in a b c; do deliver "$m" "170000100$i.$m.host"; done
+		rm a/new/170000100"$i".a.host
 		together a b c
 	done
 	gone=$(printf 'From: sender@example.org\nTo: person@example.org\nSubject: 1700001001.a.host\nMessage-ID: <1700001001.a.host@example.org>\n\nText of 1700001001.a.host.\n' | git hash-object --stdin)
@@ -44,10 +44,10 @@ one_commit() {
 	grep -q '^would keep 1 commit, drop [1-9]' out
 	[ ! -e a.git/shallow ]
 	for m in a b c; do
-		git -C $m maildir prune --verbose
-		[ "$(commits $m)" = 1 ]
-		[ "$(wc -l <$m.git/shallow)" = 1 ]
-		not has $m "$gone"
+		git -C "$m" maildir prune --verbose
+		[ "$(commits "$m")" = 1 ]
+		[ "$(wc -l <"$m".git/shallow)" = 1 ]
+		not has "$m" "$gone"
 	done
 	git -C a for-each-ref | diff refs -
 	sound a b c
@@ -98,8 +98,8 @@ away() {
 	[ -f c/new/1700015002.b.host ]
 	[ ! -e c/new/1700015001.a.host ]
 	for m in a b c; do
-		git -C $m maildir prune --now
-		[ "$(commits $m)" = 1 ]
+		git -C "$m" maildir prune --now
+		[ "$(commits "$m")" = 1 ]
 	done
 	sound a b c
 }
@@ -123,18 +123,18 @@ pairings() {
 	n=0
 	for x in a b c d; do
 		for y in a b c d; do
-			[ $x != $y ] || continue
+			[ "$x" != "$y" ] || continue
 			n=$((n + 1))
-			deliver $x "17000040$((n + 10)).$x.host"
-			git -C $x maildir push $y
-			deliver $x "17000050$((n + 10)).$x.host"
-			git -C $y fetch $x
+			deliver "$x" "17000040$((n + 10)).$x.host"
+			git -C "$x" maildir push "$y"
+			deliver "$x" "17000050$((n + 10)).$x.host"
+			git -C "$y" fetch "$x"
 			settle
-			sound $y
+			sound "$y"
 		done
 	done
 	together a b c d
-	for m in a b c d; do git -C $m maildir prune --now; done
+	for m in a b c d; do git -C "$m" maildir prune --now; done
 	sound a b c d
 	[ "$(commits d)" = 1 ]
 	deliver d 1700006001.d.host
@@ -148,9 +148,9 @@ let_go() {
 	apart a b c
 	together a b c
 	for m in a b; do
-		git -C $m config maildir.peerMaxAge 30d
-		sed -i "s/^contact .*/contact $(($(date +%s) - 25 * 86400))/" $m.git/maildir/peer/c
-		deliver $m 1700001001.$m.host
+		git -C "$m" config maildir.peerMaxAge 30d
+		sed -i "s/^contact .*/contact $(($(date +%s) - 25 * 86400))/" "$m".git/maildir/peer/c
+		deliver "$m" 1700001001."$m".host
 	done
 	rm a/cur/1700000002.M1P1.host:2,S
 	git -C a maildir sync b
@@ -161,12 +161,12 @@ let_go() {
 	grep -q "'c' .*will be let go in [45] days" err
 	[ "$(commits a)" -gt 1 ]
 	for m in a b; do
-		sed -i "s/^contact .*/contact $(($(date +%s) - 40 * 86400))/" $m.git/maildir/peer/c
-		git -C $m maildir prune --now 2>err
+		sed -i "s/^contact .*/contact $(($(date +%s) - 40 * 86400))/" "$m".git/maildir/peer/c
+		git -C "$m" maildir prune --now 2>err
 		cat err
 		grep -q "'c' is let go" err
-		[ "$(commits $m)" = 1 ]
-		not git -C $m rev-parse -q --verify refs/remotes/c/main
+		[ "$(commits "$m")" = 1 ]
+		not git -C "$m" rev-parse -q --verify refs/remotes/c/main
 	done
 	deliver c 1700003001.c.host
 	git -C c maildir sync
@@ -274,16 +274,16 @@ erased() {
 	git -C a maildir prune --now
 	not has a "$id"
 	for m in b c; do
-		has $m "$id"
-		git -C $m maildir prune --now
-		not has $m "$id"
+		has "$m" "$id"
+		git -C "$m" maildir prune --now
+		not has "$m" "$id"
 	done
 	for m in a b c; do
-		git -C $m cat-file --batch-all-objects --batch-check --unordered >objects
+		git -C "$m" cat-file --batch-all-objects --batch-check --unordered >objects
 		not grep "$id" objects
-		[ "$(git -C $m reflog | wc -l)" = 0 ]
-		[ ! -d $m.git/objects/tmp_objdir-prune ]
-		[ -z "$(find $m.git/objects -name 'tmp_*')" ]
+		[ "$(git -C "$m" reflog | wc -l)" = 0 ]
+		[ ! -d "$m".git/objects/tmp_objdir-prune ]
+		[ -z "$(find "$m".git/objects -name 'tmp_*')" ]
 	done
 	sound a b c
 }
