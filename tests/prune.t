@@ -196,6 +196,25 @@ never_seen() {
 }
 t 'a peer that was never seen holds nothing back' never_seen
 
+at_once() {
+	rm -rf x x.git y y.git
+	some_mail x
+	member x
+	git maildir clone --name=y "$TRASH/x.git" y
+	git -C x maildir peer add y "$TRASH/y.git"
+	apart x y
+	git -C x config remote.y.url "$TRASH/nowhere.git"
+	rm x/cur/1700000002.M1P1.host:2,S
+	git -C x maildir record
+	git -C x maildir prune
+	git -C x config remote.y.url "$TRASH/y.git"
+	git -C y maildir sync
+	settle
+	not test -e y/cur/1700000002.M1P1.host:2,S
+	same_mail x y
+}
+t 'a clone that goes away right after peer add holds back what it needs, and brings no deleted mail back' at_once
+
 keep() {
 	begin
 	pair a b

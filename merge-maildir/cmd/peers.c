@@ -8,10 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../repo/history.h"
 #include "../repo/peer.h"
+#include "../repo/run.h"
 #include "exit.h"
 #include "member.h"
 #include "verbs.h"
+
+/*
+ * When the new peer has nothing that is not here, its state is noted at once, as of a clone that was just made: a peer that was never seen holds no history back, and would be merged
+ * without a base if it stayed away from now on. When it has more, that is left for sync: a state that is fetched and not merged would make the peer's own push a
+ * push of nothing, which starts nothing.
+ */
+static void see(struct member *m, const char *name, const char *url)
+{
+	const char *argv[] = { "git", "ls-remote", url, m->repo.branch, NULL };
+	struct peers peers = { 0 };
+	struct peer_result result = { 0 };
+	struct bytes out = { 0 };
+	struct oid theirs, head;
+	struct peer *peer;
+	struct err err;
+
+	if (run_git(m->repo.gitdir, argv, &out, &err) == 0 && out.len > OID_HEX && oid_parse(&theirs, out.buf) && objects_has(&m->repo, &theirs) &&
+	    repo_head(&m->repo, &head, &err) == 0 && history_is_ancestor(&m->repo, &theirs, &head, &err) == 1 &&
+	    peer_list(&peers, &m->repo, &err) == 0 && (peer = peer_find(&peers, name)))
+		peer_fetch(&m->repo, &peer, 1, &result, &err);
+	bytes_release(&out);
+	peers_release(&peers);
+}
 
 static int add(struct member *m, const char *name, const char *url, struct err *err)
 {
@@ -33,8 +58,10 @@ static int add(struct member *m, const char *name, const char *url, struct err *
 		ret = err_set(err, ERR_FAIL, "the member at '%s' is on branch '%s', this one on '%s': members must be on the same", url, branch, ours);
 	else
 		ret = peer_add(&m->repo, name, url, err);
-	if (!ret)
+	if (!ret) {
 		printf("added peer '%s' at '%s'\n", name, url);
+		see(m, name, url);
+	}
 	free(theirs);
 	free(branch);
 	return ret;

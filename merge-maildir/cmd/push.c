@@ -43,7 +43,7 @@ static char *peer_file(struct member *m, const char *peer, const char *what)
 {
 	char *name = NULL, *path;
 
-	if (asprintf(&name, "push.%s.%s", peer, what) < 0)
+	if (asprintf(&name, "%s.%s", what, peer) < 0)
 		return NULL;
 	path = repo_state_path(&m->repo, name);
 	free(name);
@@ -98,7 +98,7 @@ static int push_to(struct member *m, const char *name, int flags, bool *again)
  */
 static int push_in_turn(struct member *m, const char *name, int flags)
 {
-	char *lock = peer_file(m, name, "lock"), *flag = peer_file(m, name, "again");
+	char *lock = peer_file(m, name, "pushing"), *flag = peer_file(m, name, "push-again");
 	int status = EXIT_DONE, fd;
 	bool again = true;
 
