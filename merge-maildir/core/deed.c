@@ -12,27 +12,11 @@
 
 #define NAME_SHOWN 400
 
-static const char *const words[TALLY_WORDS] = {
-	[TALLY_DELIVERED] = "delivered",
-	[TALLY_ADDED] = "added",
-	[TALLY_SEEN] = "seen",
-	[TALLY_UNSEEN] = "unseen",
-	[TALLY_ANSWERED] = "answered",
-	[TALLY_UNANSWERED] = "unanswered",
-	[TALLY_FLAGGED] = "flagged",
-	[TALLY_UNFLAGGED] = "no longer flagged",
-	[TALLY_DRAFT] = "draft",
-	[TALLY_NO_DRAFT] = "no longer draft",
-	[TALLY_PASSED] = "passed on",
-	[TALLY_NOT_PASSED] = "no longer passed on",
-	[TALLY_MARKED] = "marked deleted",
-	[TALLY_UNMARKED] = "undeleted",
-	[TALLY_KEYWORDS] = "keywords changed",
-	[TALLY_OPENED] = "opened",
-	[TALLY_RENAMED] = "file renamed",
-	[TALLY_CHANGED] = "content changed",
-	[TALLY_DELETED] = "deleted",
-};
+/* Of one message, where the diary of a folder is short. */
+static const char *word(unsigned w)
+{
+	return w == TALLY_RENAMED ? "file renamed" : w == TALLY_CHANGED ? "content changed" : tally_words[w];
+}
 
 /* A file that is no message, and no marker: markers are spoken of as folders. */
 static void show_file(const struct change *c, struct bytes *out)
@@ -77,7 +61,7 @@ void deed_show(const struct change *c, struct bytes *out)
 	for (size_t i = 0; i < t.n; i++)
 		for (int w = 0; w < TALLY_WORDS; w++)
 			if (t.v[i].count[w] && w != TALLY_MOVED) {
-				bytes_addf(out, "%s%s", comma, words[w]);
+				bytes_addf(out, "%s%s", comma, word(w));
 				comma = ", ";
 			}
 	tally_release(&t);

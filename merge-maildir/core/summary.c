@@ -15,29 +15,6 @@
 #define NAME_IN_SUBJECT 40
 #define AND_MORE ", and more"
 
-static const char *const words[TALLY_WORDS] = {
-	[TALLY_DELIVERED] = "delivered",
-	[TALLY_ADDED] = "added",
-	[TALLY_SEEN] = "seen",
-	[TALLY_UNSEEN] = "unseen",
-	[TALLY_ANSWERED] = "answered",
-	[TALLY_UNANSWERED] = "unanswered",
-	[TALLY_FLAGGED] = "flagged",
-	[TALLY_UNFLAGGED] = "no longer flagged",
-	[TALLY_DRAFT] = "draft",
-	[TALLY_NO_DRAFT] = "no longer draft",
-	[TALLY_PASSED] = "passed on",
-	[TALLY_NOT_PASSED] = "no longer passed on",
-	[TALLY_MARKED] = "marked deleted",
-	[TALLY_UNMARKED] = "undeleted",
-	[TALLY_KEYWORDS] = "keywords changed",
-	[TALLY_OPENED] = "opened",
-	[TALLY_RENAMED] = "renamed",
-	[TALLY_CHANGED] = "changed",
-	[TALLY_MOVED] = "moved",
-	[TALLY_DELETED] = "deleted",
-};
-
 /* Lines, or the parts of one. */
 struct phrases {
 	const char **v;
@@ -92,7 +69,7 @@ static void say_counts(struct diary *d, struct phrases *p, const size_t *count, 
 		if (count[w] == 1 && w == TALLY_KEYWORDS)
 			say(p, "1 keyword changed");
 		else if (count[w] > 0)
-			say(p, arena_printf(&d->arena, "%zu %s", count[w], words[w]));
+			say(p, arena_printf(&d->arena, "%zu %s", count[w], tally_words[w]));
 }
 
 /* say_folder: the lines of one folder; *m is the first of its moves. */

@@ -9,6 +9,29 @@
 #include "name.h"
 #include "tally.h"
 
+const char *const tally_words[TALLY_WORDS] = {
+	[TALLY_DELIVERED] = "delivered",
+	[TALLY_ADDED] = "added",
+	[TALLY_SEEN] = "seen",
+	[TALLY_UNSEEN] = "unseen",
+	[TALLY_ANSWERED] = "answered",
+	[TALLY_UNANSWERED] = "unanswered",
+	[TALLY_FLAGGED] = "flagged",
+	[TALLY_UNFLAGGED] = "no longer flagged",
+	[TALLY_DRAFT] = "draft",
+	[TALLY_NO_DRAFT] = "no longer draft",
+	[TALLY_PASSED] = "passed on",
+	[TALLY_NOT_PASSED] = "no longer passed on",
+	[TALLY_MARKED] = "marked deleted",
+	[TALLY_UNMARKED] = "undeleted",
+	[TALLY_KEYWORDS] = "keywords changed",
+	[TALLY_OPENED] = "opened",
+	[TALLY_RENAMED] = "renamed",
+	[TALLY_CHANGED] = "changed",
+	[TALLY_MOVED] = "moved",
+	[TALLY_DELETED] = "deleted",
+};
+
 /* How a flag counts that was set. When it was unset the word after that counts. */
 static const struct {
 	char letter;

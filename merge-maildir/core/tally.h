@@ -36,6 +36,9 @@ enum tally_word {
 	TALLY_WORDS
 };
 
+/* What happened, in words for people: "delivered", "no longer flagged". */
+extern const char *const tally_words[TALLY_WORDS];
+
 /* One folder, and what happened to it. */
 struct tally {
 	const char *folder;
