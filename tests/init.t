@@ -245,7 +245,7 @@ own_hooks_run() {
 	mkmsg remote new 1700000010.M1P1.host
 	git -C remote maildir sync
 	new=$(git -C remote rev-parse HEAD)
-	grep -q "^update refs/remotes/remote/main 0*[ ]$new" ran
+	grep -q "^update refs/remotes/remote/main [0-9a-f]*[ ]$new" ran
 	grep -q '^post-receive' ran
 	grep -q "$new refs/remotes/remote/main" ran
 	settle
