@@ -17,12 +17,14 @@
 #define REPACK_MOST (UINT64_C(64) << 20)
 #define REPACK_LEAST (UINT64_C(8) << 20)
 #define REPACK_SHARE 4
+/* What one change writes in a large folder must not start it each time: it costs more than the change. */
+#define REPACK_CHANGES 8
 
-static bool is_due(struct member *m, uint64_t sum)
+static bool is_due(struct member *m, uint64_t sum, uint64_t last)
 {
 	uint64_t size;
 
-	if (sum < REPACK_LEAST)
+	if (sum < REPACK_LEAST || sum / REPACK_CHANGES < last)
 		return false;
 	size = sweep_size(&m->repo);
 	return sum >= REPACK_MOST || size < sum || sum >= (size - sum) / REPACK_SHARE;
@@ -31,11 +33,11 @@ static bool is_due(struct member *m, uint64_t sum)
 void upkeep_after(struct member *m)
 {
 	char *path = repo_state_path(&m->repo, "written"), *gitdir = NULL;
-	uint64_t sum = 0;
+	uint64_t sum = 0, last = m->repo.written;
 	struct err ignored;
 	FILE *f;
 
-	if (!m->repo.written)
+	if (!last)
 		goto out;
 	/* Two commands may read the same number: then it takes one change more. */
 	if ((f = fopen(path, "re"))) {
@@ -43,9 +45,9 @@ void upkeep_after(struct member *m)
 			sum = 0;
 		fclose(f);
 	}
-	sum += m->repo.written;
+	sum += last;
 	m->repo.written = 0;
-	if (is_due(m, sum) && asprintf(&gitdir, "--git-dir=%s", m->repo.gitdir) > 0) {
+	if (is_due(m, sum, last) && asprintf(&gitdir, "--git-dir=%s", m->repo.gitdir) > 0) {
 		/* Geometric: what is large is not packed again each time. It takes what refs reach and what is loose, and deletes nothing that is not in the new pack. */
 		const char *argv[] = { "nice", "git", gitdir, "repack", "-d", "-q", "--geometric=2", NULL };
 
