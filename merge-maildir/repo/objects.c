@@ -18,10 +18,11 @@
 
 /*
  * From here on a batch goes into a pack: more loose files would cost more fsyncs than a pack does, and
- * git gc would come sooner.
+ * git gc would come sooner. The one large tree of a change in a large folder stays loose: a pack would hash it
+ * a second time.
  */
 #define PACK_OBJECTS 32
-#define PACK_BYTES ((size_t)4 << 20)
+#define PACK_BYTES ((size_t)16 << 20)
 
 static const char *const type_name[] = {
 	[OBJECTS_COMMIT] = "commit",
