@@ -53,8 +53,8 @@ void objects_end(struct objects_batch *b);
 
 /*
  * objects_add: takes an object (the content is copied or written; the caller keeps buf) and returns its
- * id. Not written again when the repository has it. Memory stays bounded: what is more than a few
- * megabytes goes to a temporary pack at once.
+ * id. Not written again when the repository has it. Memory stays bounded: what is more than 16 MB
+ * goes to a temporary pack at once.
  */
 int objects_add(struct objects_batch *b, enum objects_type type, const void *buf, size_t len, struct oid *out,
 		struct err *err);
