@@ -17,6 +17,7 @@ enum plan_kind {
 	PLAN_ADD,	/* folder/sub/name with content oid and mtime. If from_folder is set, the same content is on disk there: link it */
 	PLAN_RENAME,	/* folder: from_sub/from_name becomes sub/name, same inode; with mtime if the key changes */
 	PLAN_REPLACE,	/* folder: from_sub/from_name (content from_oid) becomes sub/name with content oid and mtime */
+	PLAN_IMAP,	/* folder: its UIDs and keywords become those of the store that is to be reached */
 	PLAN_DELETE,	/* folder/from_sub/from_name, content from_oid */
 	PLAN_PUT,	/* path: content oid; before it was from_oid (zero if it was not there) */
 	PLAN_UNLINK,	/* path: was from_oid */
@@ -33,6 +34,7 @@ struct plan_step {
 	const char *from_name;
 	struct oid oid, from_oid;
 	int64_t mtime; /* seconds since 1970, -1: unknown (now) */
+	uint32_t uid;  /* PLAN_ADD, PLAN_REPLACE, PLAN_RENAME to another key: what the store that is to be reached gives it; 0: nothing */
 };
 
 struct plan {
@@ -41,25 +43,26 @@ struct plan {
 	struct arena arena; /* for the names of folders that are made and removed */
 };
 
-/* Tells the mtime a message is to have: by the marker of the folder in the side that is to be reached. */
-struct plan_dates {
+/* Tells the mtime and the UID that a message is to have: by the marker and the uidlist of the folder in the side that is to be reached. */
+struct plan_facts {
 	void *ctx;
 	int64_t (*mtime)(void *ctx, const char *folder, const char *key, size_t keylen);
+	uint32_t (*uid)(void *ctx, const char *folder, const char *key, size_t keylen); /* may be NULL; 0: none */
 };
 
 /*
- * plan_build: the steps for a list of changes, in the order of enum plan_kind and within each kind by
- * folder (for PLAN_ADD the one that receives), so that a folder's lock is taken once a kind. Folders are
- * made first, parents before what is below them, and removed last, the deepest first; a move is PLAN_ADD
- * with from_* and later PLAN_DELETE. Two exceptions: a file that stands where a folder is to be is removed
+ * plan_build: the steps for a list of changes. First PLAN_MKFOLDER, parents before what is below them. Then, folder by folder (for PLAN_ADD the one that receives),
+ * all its PLAN_ADD, PLAN_RENAME, PLAN_REPLACE and PLAN_IMAP in this order, so that UIDs and the messages that have them appear under one lock; among PLAN_ADD by UID.
+ * Then PLAN_DELETE by folder, PLAN_PUT, PLAN_UNLINK and PLAN_RMFOLDER, the deepest first. A move is PLAN_ADD
+ * with from_* and later PLAN_DELETE. A change of the files dovecot-uidlist and dovecot-keywords is no PLAN_PUT but one PLAN_IMAP for the folder; when they are gone, nothing. Two exceptions: a file that stands where a folder is to be is removed
  * before anything else, and a file that goes where a folder was is written after everything else.
  * PLAN_MKFOLDER also comes for a folder that has no marker and receives messages, if from shows nothing of
  * it. There is no PLAN_RMFOLDER for the root nor for a folder that receives messages; one that is not empty
- * all the same must be left alone by whoever carries it out. dates may be NULL: no mtime is known then.
+ * all the same must be left alone by whoever carries it out. facts may be NULL: no mtime and no UID is known then.
  * Strings are borrowed from the stores of the changes, which must outlive the plan; the list itself need
  * not. What out held before is not looked at. plan_release() frees.
  */
-void plan_build(struct plan *out, const struct changes *c, const struct plan_dates *dates);
+void plan_build(struct plan *out, const struct changes *c, const struct plan_facts *facts);
 void plan_release(struct plan *p);
 
 /*

@@ -30,12 +30,20 @@ struct apply_ops {
 	 * is never taken for the other.
 	 */
 	bool (*wanted)(void *ctx, const char *folder, enum name_sub sub, const char *name);
+	/*
+	 * May be NULL. What a store says of a folder's UIDs or keywords: appends the content of its dovecot-uidlist (PATH_UIDLIST) or dovecot-keywords
+	 * (PATH_KEYWORDS); before: in what was recorded here, else in what is to be reached. ERR_NOTFOUND if it has none.
+	 */
+	int (*imap)(void *ctx, const char *folder, enum path_class class, bool before, struct bytes *out, struct err *err);
+	/* May be NULL. Something that a person should know, in words: "has more than 26 keywords: 'x' is left out". */
+	void (*note)(void *ctx, const char *folder, const char *what);
 	/* May be NULL. Called now and then. */
 	void (*progress)(void *ctx, size_t done, size_t total);
 };
 
 struct apply_opts {
 	bool flag_beats_delete; /* a message whose flags changed since is not deleted */
+	bool settle; /* UIDs that were given out here meanwhile do not stop the apply: see uidlist_advance() */
 };
 
 struct apply_result {
@@ -45,7 +53,10 @@ struct apply_result {
 };
 
 /*
- * apply_plan: all steps in order. Stops at the first error (disk full, a lock held for too long): the disk is
+ * apply_plan: all steps in order. Names in the plan have the letters for keywords of the stores' own maps; on disk they have those of the folder's live map, which gets what it lacks. A folder's
+ * UIDs, keywords and messages change under one lock: first the map and the list, then the names.
+ *
+ * Stops at the first error (disk full, a lock held for too long; ERR_AGAIN: UIDs were given out here meanwhile, record and merge again): the disk is
  * then somewhere between, every message is there in its old or its new form, and tmp/ is clean; recording and
  * merging again goes on from there. Content is written in tmp/ before a folder's lock is taken, and the lock is
  * held only for renames, links and unlinks.
