@@ -143,7 +143,8 @@ int merge_files(struct store *out, const struct store *const in[SIDES], const st
 	while (!r && next_path(in, at, f)) {
 		const struct file *any = f[SIDE_A] ? f[SIDE_A] : f[SIDE_B];
 
-		if (any && any->class != PATH_MARKER)
+		/* What trio.h knows by name was merged with its folder. */
+		if (any && any->class != PATH_MARKER && any->class != PATH_UIDLIST && any->class != PATH_KEYWORDS)
 			r = merge_one(&w, f[SIDE_BASE], f[SIDE_A], f[SIDE_B]);
 	}
 	if (out->nfiles)

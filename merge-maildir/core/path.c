@@ -167,6 +167,11 @@ bool path_is_local(enum path_class class)
 	return class == PATH_UIDLIST || class == PATH_KEYWORDS || class == PATH_UIDVALIDITY;
 }
 
+bool path_is_quiet(enum path_class class)
+{
+	return class == PATH_MARKER || class == PATH_UIDLIST || class == PATH_KEYWORDS || class == PATH_UIDVALIDITY;
+}
+
 bool path_skip_dir(const char *name, size_t len)
 {
 	enum name_sub sub;

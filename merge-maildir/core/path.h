@@ -45,6 +45,9 @@ void path_parse(struct path *p, const char *path, size_t len);
 /* path_is_local: whether files of this class stay on their member and are not in the tree. */
 bool path_is_local(enum path_class class);
 
+/* path_is_quiet: whether files of this class describe folders and messages (markers, UIDs, keywords): people are told of those, not of the files. */
+bool path_is_quiet(enum path_class class);
+
 /*
  * path_skip_dir: whether a scan must not go into a directory of this name when it looks for folders and files: cur, new, tmp
  * (a folder's own, read otherwise), ".git", "..DOVECOT-TRASHED", "..DOVECOT-TrasH", full-text indexes, names that are not safe.

@@ -290,6 +290,20 @@ int scan_store(struct scan *out, const struct disk *d, const struct scan_opts *o
 	return rc;
 }
 
+int scan_folder(struct scan *out, const char *folder, const struct disk *d, struct err *err)
+{
+	struct walk w = { .s = out, .how = { .disk = d }, .err = err };
+	int rc, fd = file_open_dir(d, folder);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : err_errno(err, "cannot open folder '%s'", folder);
+	w.how.listing = &w.listing;
+	rc = add_folder(&w, fd, arena_strn(&out->arena, folder, strlen(folder)));
+	listing_release(&w.listing);
+	close(fd);
+	return rc;
+}
+
 static void set_gone(struct scan_folder *f)
 {
 	int i;

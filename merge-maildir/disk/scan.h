@@ -98,6 +98,9 @@ struct scan_opts {
  */
 int scan_store(struct scan *out, const struct disk *d, const struct scan_opts *opts, struct err *err);
 
+/* scan_folder: reads one folder, for out->folders[0]; without any if it is gone. As scan_store(). */
+int scan_folder(struct scan *out, const char *folder, const struct disk *d, struct err *err);
+
 /*
  * scan_folder_again: reads one folder of the scan once more (its old entries are replaced), waiting at most
  * 25 ms before it takes the lock, and the same with the lock if somebody was busy meanwhile, when its
