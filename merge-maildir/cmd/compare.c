@@ -148,7 +148,7 @@ static void compare_all(struct compare *c, const struct index *ix, const struct 
 		char *dir;
 
 		path_parse(&p, e->path, e->len);
-		if (p.class == PATH_IGNORED || path_is_local(p.class) || (e->mode & 0170000) != 0100000) {
+		if (p.class == PATH_IGNORED || (e->mode & 0170000) != 0100000) {
 			add_gone(c, i++);
 			continue;
 		}

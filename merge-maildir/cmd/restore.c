@@ -155,7 +155,7 @@ static int prepare(struct restore *r, struct err *err)
 
 static int carry_out(struct restore *r, const struct plan *p, struct err *err)
 {
-	struct apply_ops ops = { r, op_read, op_hash, NULL, op_progress };
+	struct apply_ops ops = { .ctx = r, .read = op_read, .hash = op_hash, .progress = op_progress };
 	struct apply_opts opts = { 0 };
 	struct apply_result res;
 	char hex[OID_HEX + 1];

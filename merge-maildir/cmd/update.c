@@ -47,7 +47,7 @@ static int64_t target_mtime(void *ctx, const char *folder, const char *key, size
 
 int update_prepare(struct update *u, struct member *m, const struct converge *c, struct objects_batch *batch, struct err *err)
 {
-	struct plan_dates dates;
+	struct plan_facts facts;
 	int ret;
 
 	u->m = m;
@@ -56,9 +56,9 @@ int update_prepare(struct update *u, struct member *m, const struct converge *c,
 	u->dates = mem_zalloc(sizeof(*u->dates));
 	u->dates->m = m;
 	u->dates->target = c->target;
-	dates = (struct plan_dates){ u->dates, target_mtime };
+	facts = (struct plan_facts){ .ctx = u->dates, .mtime = target_mtime };
 	change_find(&u->changes, c->head, c->target);
-	plan_build(&u->plan, &u->changes, &dates);
+	plan_build(&u->plan, &u->changes, &facts);
 	return 0;
 }
 
@@ -86,7 +86,7 @@ int update_tree(struct update *u, struct index *ix, struct objects_batch *batch,
 		struct path p;
 
 		path_parse(&p, ix->v[i].path, ix->v[i].len);
-		if (p.class == PATH_IGNORED || path_is_local(p.class))
+		if (p.class == PATH_IGNORED)
 			edits_remove(e, ix->v[i].path, ix->v[i].len);
 	}
 	edits_from_changes(e, &u->changes, NULL);
@@ -240,7 +240,7 @@ static int redate(struct update *u, const struct index *ix, struct err *err)
 int update_apply(struct update *u, const struct index *ix, struct err *err)
 {
 	struct apply_ctx ctx = { .m = u->m, .target = u->dates->target, .ix = ix };
-	struct apply_ops ops = { &ctx, ctx_read, hash_blob, ctx_wanted, ctx_progress };
+	struct apply_ops ops = { .ctx = &ctx, .read = ctx_read, .hash = hash_blob, .wanted = ctx_wanted, .progress = ctx_progress };
 	struct apply_opts opts = { .flag_beats_delete = u->m->repo.flag_beats_delete };
 	int ret;
 
