@@ -57,7 +57,7 @@ static int check_contents(struct audit *a, const struct index *ix, struct err *e
 		struct path p;
 
 		path_parse(&p, ix->v[i].path, ix->v[i].len);
-		if (p.class == PATH_IGNORED || path_is_local(p.class)) {
+		if (p.class == PATH_IGNORED) {
 			problem(a, "'%s' is recorded, but does not belong into a store", ix->v[i].path);
 			continue;
 		}

@@ -130,7 +130,7 @@ static int add_file(struct walk *w, int fd, const char *dir, const struct found 
 	struct stat st;
 
 	path_parse(&p, path, strlen(path));
-	if (!why && !in_place && (p.class == PATH_IGNORED || path_is_local(p.class)))
+	if (!why && !in_place && p.class == PATH_IGNORED)
 		return 0;
 	if (!why && f->type != DT_REG)
 		why = subdirs_type_odd(f->type);

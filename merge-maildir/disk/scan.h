@@ -51,7 +51,7 @@ struct scan_folder {
 	bool locked;		/* read under the folder's lock; false as well when nothing had to be read */
 };
 
-/* A file outside cur/, new/ and tmp/ that is not ignored and not local (path_is_local()). */
+/* A file outside cur/, new/ and tmp/ that is not ignored. */
 struct scan_file {
 	const char *path;
 	enum path_class class;
