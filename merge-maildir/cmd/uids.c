@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -149,27 +150,36 @@ static void renew_changed(const struct work *w, struct number *in)
 	}
 }
 
-static void warn_list(const char *folder, unsigned trouble)
+void uids_trouble(unsigned trouble, const char *folder, void (*say)(void *ctx, const char *what), void *ctx)
 {
 	static const struct {
 		unsigned bit;
 		const char *what;
 	} words[] = {
-		{ UIDLIST_FOREIGN, "has a form that is not known: left alone, and what was recorded stands" },
-		{ UIDLIST_TORN, "ended in the middle of a line: put right" },
-		{ UIDLIST_UNORDERED, "was not in the order of its UIDs: put right" },
-		{ UIDLIST_TWICE, "had two UIDs for one message: the larger counts" },
-		{ UIDLIST_SHARED, "had one UID for two messages: they got new ones" },
-		{ UIDLIST_BAD_LINE, "had lines that make no sense: dropped" },
-		{ NUMBER_LOST, "was gone: put back as it was recorded" },
-		{ NUMBER_FULL, "has no UIDs left: give the folder a new UIDVALIDITY" },
+		{ UIDLIST_FOREIGN, "has a form that is not known: it is left alone, and what was recorded stands" },
+		{ UIDLIST_TORN, "ends in the middle of a line: record puts it right" },
+		{ UIDLIST_UNORDERED, "is not in the order of its UIDs: record puts it right" },
+		{ UIDLIST_TWICE, "has two UIDs for one message: the larger counts" },
+		{ UIDLIST_SHARED, "has one UID for two messages: record gives them new ones" },
+		{ UIDLIST_BAD_LINE, "has lines that make no sense: record drops them" },
+		{ NUMBER_LOST, "was gone: it is put back as it was recorded" },
+		{ NUMBER_FULL, "has no UIDs left: the folder needs a new UIDVALIDITY" },
 	};
-	char name[256];
+	char name[256], what[512];
 
 	path_show(name, sizeof(name), folder);
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (trouble & words[i].bit)
-			exit_warn("'" UIDLIST_NAME "' of folder '%s' %s", name, words[i].what);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (!(trouble & words[i].bit))
+			continue;
+		snprintf(what, sizeof(what), "'" UIDLIST_NAME "' of folder '%s' %s", name, words[i].what);
+		say(ctx, what);
+	}
+}
+
+static void warn(void *ctx, const char *what)
+{
+	(void)ctx;
+	exit_warn("%s", what);
 }
 
 static int number(struct work *w, const char *folder, const char *path, const struct index_entry *was, struct err *err)
@@ -192,7 +202,7 @@ static int number(struct work *w, const char *folder, const char *path, const st
 		w->u->later = true;
 		ret = 0;
 	} else if (ret >= 0) {
-		warn_list(folder, trouble);
+		uids_trouble(trouble, folder, warn, NULL);
 		ret = ret == NUMBER_DONE ? put(w, path, &text, &st, err) : 0;
 	}
 out:

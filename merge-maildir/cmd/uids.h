@@ -31,6 +31,9 @@ struct uids {
  */
 int uids_record(struct uids *u, struct edits *e, struct err *err);
 
+/* uids_trouble: calls say() with a line for each thing that is wrong with a folder's list: enum uidlist_trouble, NUMBER_LOST, NUMBER_FULL. */
+void uids_trouble(unsigned trouble, const char *folder, void (*say)(void *ctx, const char *what), void *ctx);
+
 /*
  * uids_messages: the messages that ix has in a folder, for disk/number.h. An array to be freed, whose names are the index's.
  */
