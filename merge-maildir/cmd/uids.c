@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/uidvalidity.h"
 #include "../disk/file.h"
 #include "../disk/live.h"
 #include "../disk/lock.h"

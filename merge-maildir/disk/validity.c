@@ -28,15 +28,17 @@ static int scan_marks(const struct disk *d, uint32_t *out, struct err *err)
 {
 	struct listing l = { 0 };
 	struct listing_entry e;
-	uint32_t v;
 	int rc, fd = openat(d->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(err, "cannot open '%s'", d->path);
 	l.fd = fd;
-	while ((rc = listing_next(&l, &e)) > 0)
-		if (!strncmp(e.name, MARK, strlen(MARK)) && uidvalidity_parse(e.name + strlen(MARK), e.len - strlen(MARK), &v) && v > *out)
+	while ((rc = listing_next(&l, &e)) > 0) {
+		uint32_t v = strncmp(e.name, MARK, strlen(MARK)) ? 0 : uidvalidity_parse(e.name + strlen(MARK), e.len - strlen(MARK));
+
+		if (v > *out)
 			*out = v;
+	}
 	if (rc < 0)
 		rc = err_errno(err, "cannot read '%s'", d->path);
 	listing_release(&l);
@@ -56,7 +58,8 @@ int validity_last(const struct disk *d, uint32_t *out, struct err *err)
 		rc = file_read(d, UIDVALIDITY_NAME, &text, NULL, err);
 		rc = rc == ERR_NOTFOUND ? 0 : rc;
 	}
-	if (!rc && text.len && uidvalidity_parse(text.buf, text.len, &v) && v > *out)
+	v = uidvalidity_parse(text.buf, text.len);
+	if (!rc && v > *out)
 		*out = v;
 	bytes_release(&text);
 	return rc;
