@@ -55,6 +55,7 @@
 #include "merge_words.h"
 #include "rename.h"
 #include "trio.h"
+#include "uidvalidity.h"
 
 struct merge {
 	const struct store *in[SIDES];
@@ -378,7 +379,9 @@ int merge_file_content(enum path_class class, const struct bytes *base, const st
 		       int (*text)(void *ctx, const struct bytes *base, const struct bytes *a, const struct bytes *b, struct bytes *out),
 		       void *ctx, struct bytes *out)
 {
-	if (same_bytes(a, b) || (base && same_bytes(b, base)))
+	if (class == PATH_UIDVALIDITY)
+		uidvalidity_merge(out, a, b);
+	else if (same_bytes(a, b) || (base && same_bytes(b, base)))
 		bytes_add(out, a->buf, a->len);
 	else if (base && same_bytes(a, base))
 		bytes_add(out, b->buf, b->len);

@@ -49,7 +49,7 @@ int merge_stores(struct store *out, const struct store *base, const struct store
 		 const struct merge_ops *ops, const struct merge_opts *opts, struct err *err);
 
 /*
- * merge_file_content: the merge of one file that is no message, by its class (marker, UIDs, keywords, subscriptions, plain):
+ * merge_file_content: the merge of one file that is no message, by its class (marker, UIDs, keywords, uidvalidity, subscriptions, plain):
  * what the merge driver and apply need. base may be NULL; a and b are there. 0: merged, the content appended
  * to out. 1: conflict (plain files only; out untouched). text merges plain files, and may be NULL: then two
  * different contents are a conflict.
