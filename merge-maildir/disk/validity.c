@@ -1,5 +1,5 @@
 /*
- * validity.c -- dovecot-uidvalidity: the last UIDVALIDITY that was given to a folder.
+ * validity.c -- the last UIDVALIDITY that was given out, raised beside a server that gives out the next.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,128 +18,107 @@
 #include "file.h"
 #include "listing.h"
 
-#define MARK UIDVALIDITY_NAME "."
-/* Somebody else took the number that we wanted: as often as there can be others. */
-#define TRIES 100
+#define MARKER UIDVALIDITY_NAME "."
+#define MARKER_NAME (sizeof(MARKER) + UIDVALIDITY_DIGITS)
+/* Others rename it only when a folder is made. */
+#define TRIES 10
 
-/* The largest number of which there is a marker. */
-static int scan_marks(const struct disk *d, uint32_t *out, struct err *err)
+/* The number of the largest marker; 0: there is none. -1 with errno. */
+static int find_marker(int dirfd, uint32_t *value)
 {
 	struct listing l = { 0 };
 	struct listing_entry e;
-	int rc, fd = openat(d->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* A descriptor of its own: a read position is shared by all who have the descriptor. */
+	int rc, own = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
-		return err_errno(err, "cannot open '%s'", d->path);
-	l.fd = fd;
+	*value = 0;
+	if (own < 0)
+		return -1;
+	l.fd = own;
 	while ((rc = listing_next(&l, &e)) > 0) {
-		uint32_t v = strncmp(e.name, MARK, strlen(MARK)) ? 0 : uidvalidity_parse(e.name + strlen(MARK), e.len - strlen(MARK));
+		uint32_t v = 0;
 
-		if (v > *out)
-			*out = v;
+		if (e.len == MARKER_NAME - 1 && !memcmp(e.name, MARKER, sizeof(MARKER) - 1))
+			v = uidvalidity_parse(e.name + sizeof(MARKER) - 1, UIDVALIDITY_DIGITS);
+		if (v > *value)
+			*value = v;
 	}
-	if (rc < 0)
-		rc = err_errno(err, "cannot read '%s'", d->path);
 	listing_release(&l);
-	close(fd);
+	close(own);
 	return rc;
 }
 
-int validity_last(const struct disk *d, uint32_t *out, struct err *err)
+static const char *marker_name(char out[MARKER_NAME], uint32_t value)
 {
-	struct bytes text = { 0 };
-	uint32_t v;
-	int rc;
+	char digits[UIDVALIDITY_DIGITS + 1];
 
-	*out = 0;
-	rc = scan_marks(d, out, err);
-	if (!rc) {
-		rc = file_read(d, UIDVALIDITY_NAME, &text, NULL, err);
-		rc = rc == ERR_NOTFOUND ? 0 : rc;
-	}
-	v = uidvalidity_parse(text.buf, text.len);
-	if (!rc && v > *out)
-		*out = v;
-	bytes_release(&text);
-	return rc;
+	snprintf(out, MARKER_NAME, MARKER "%s", uidvalidity_format(digits, value));
+	return out;
 }
 
-static void mark_of(char out[sizeof(MARK) + 8], uint32_t v)
+/* From the marker of the number before (0: there is none) to the one of the new. -1 with errno, ENOENT and EEXIST: somebody was faster. */
+static int move_marker(int dirfd, uint32_t from, uint32_t to)
 {
-	snprintf(out, sizeof(MARK) + 8, MARK "%08x", v);
-}
-
-/* Moves the marker: 1 done, 0 somebody else did it, or an err_code. */
-static int move_mark(const struct disk *d, uint32_t from, uint32_t to, struct err *err)
-{
-	char old[sizeof(MARK) + 8], new[sizeof(MARK) + 8];
-	struct stat st;
+	char old[MARKER_NAME], new[MARKER_NAME];
 	int fd;
 
-	mark_of(old, from);
-	mark_of(new, to);
-	if (!fstatat(d->root, old, &st, AT_SYMLINK_NOFOLLOW)) {
-		if (!renameat(d->root, old, d->root, new))
+	marker_name(new, to);
+	if (from)
+		return file_rename_new(dirfd, marker_name(old, from), dirfd, new);
+	/* The mode is Dovecot's: nobody has anything to write into it. */
+	fd = openat(dirfd, new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+	return fd < 0 ? -1 : close(fd);
+}
+
+int validity_raise(int dirfd, uint32_t here, uint32_t want, uint32_t *marker, struct err *err)
+{
+	int try;
+
+	for (try = 0; try < TRIES; try++) {
+		if (find_marker(dirfd, marker))
+			return err_errno(err, "cannot look for the marker of '" UIDVALIDITY_NAME "'");
+		if (*marker >= want || here > want)
+			return 0;
+		if (!move_marker(dirfd, *marker, want))
 			return 1;
-		return errno == ENOENT ? 0 : err_errno(err, "cannot rename '%s' to '%s'", old, new);
+		if (errno != ENOENT && errno != EEXIST)
+			return err_errno(err, "cannot move the marker of '" UIDVALIDITY_NAME "'");
 	}
-	/* There is none for the last number: it was never made, or somebody removed it. */
-	fd = openat(d->root, new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
-	if (fd < 0)
-		return errno == EEXIST ? 0 : err_errno(err, "cannot make '%s'", new);
-	close(fd);
-	return 1;
+	return err_set(err, ERR_AGAIN, "the marker of '" UIDVALIDITY_NAME "' is moved all the time");
 }
 
-static int write_last(struct disk *d, uint32_t v, struct err *err)
+/* The last number, by the file and by its marker. */
+static int last(const struct disk *d, uint32_t *here, uint32_t *marker, struct err *err)
 {
-	char text[9];
+	struct bytes text = { 0 };
+	int rc = file_read(d, UIDVALIDITY_NAME, &text, NULL, err);
 
-	snprintf(text, sizeof(text), "%08x", v);
-	return file_replace(d, UIDVALIDITY_NAME, text, 8, false, err);
-}
-
-static int take(struct disk *d, uint32_t from, uint32_t to, struct err *err)
-{
-	int rc = move_mark(d, from, to, err), wrote;
-
-	if (rc <= 0)
+	*here = uidvalidity_parse(text.buf, text.len);
+	bytes_release(&text);
+	if (rc && rc != ERR_NOTFOUND)
 		return rc;
-	wrote = write_last(d, to, err);
-	return wrote ? wrote : 1;
+	return find_marker(d->root, marker) ? err_errno(err, "cannot look for the marker of '" UIDVALIDITY_NAME "'") : 0;
 }
 
 int validity_next(struct disk *d, uint32_t *out, struct err *err)
 {
-	uint32_t last;
-	int rc = 0;
+	char digits[UIDVALIDITY_DIGITS + 1];
+	uint32_t here, marker;
+	int try;
 
-	for (int i = 0; i < TRIES && !rc; i++) {
-		rc = validity_last(d, &last, err);
+	for (try = 0; try < TRIES; try++) {
+		int rc = last(d, &here, &marker, err);
+
 		if (rc)
 			return rc;
-		*out = last ? last + 1 : (uint32_t)time(NULL);
-		if (!*out)
-			*out = 1;
-		rc = take(d, last, *out, err);
+		*out = here > marker ? here : marker;
+		*out = *out ? *out + 1 : (uint32_t)time(NULL);
+		if (!move_marker(d->root, marker, *out))
+			return file_replace(d, UIDVALIDITY_NAME, uidvalidity_format(digits, *out), UIDVALIDITY_DIGITS, false, err);
+		if (errno != ENOENT && errno != EEXIST)
+			return err_errno(err, "cannot move the marker of '" UIDVALIDITY_NAME "'");
 	}
-	if (!rc)
-		return err_set(err, ERR_BUSY, "cannot take a UIDVALIDITY in '%s': others take one all the time", d->path);
-	return rc < 0 ? rc : 0;
-}
-
-int validity_raise(struct disk *d, uint32_t to, struct err *err)
-{
-	uint32_t last;
-	int rc = 0;
-
-	for (int i = 0; i < TRIES && !rc; i++) {
-		rc = validity_last(d, &last, err);
-		if (rc || last >= to)
-			return rc;
-		rc = take(d, last, to, err);
-	}
-	return rc ? rc : err_set(err, ERR_BUSY, "cannot raise the UIDVALIDITY of '%s': others take one all the time", d->path);
+	return err_set(err, ERR_AGAIN, "the marker of '" UIDVALIDITY_NAME "' is moved all the time");
 }
 
 void validity_new_guid(char out[UIDLIST_GUID_HEX + 1])

@@ -1,8 +1,9 @@
 /*
- * validity.h -- dovecot-uidvalidity: the last UIDVALIDITY that was given to a folder.
+ * validity.h -- the last UIDVALIDITY that was given out, raised beside a server that gives out the next.
  *
- * Dovecot 2.3 (mailbox-uidvalidity.c) gives a new folder the next number, so that one that is deleted and made again never has an old one. The file in the root holds the last one, 8 hex digits; beside
- * it is an empty file dovecot-uidvalidity.<8 hex>, mode 0444, which is renamed for each new one: whoever succeeds in that has got the number.
+ * Dovecot 2.3 (mailbox-uidvalidity.c) takes the next number by renaming an empty file "dovecot-uidvalidity.<8 hex>" to that of the
+ * next, so that of two processes one loses and looks again; only then is dovecot-uidvalidity written, for the case that the empty file is lost. Therefore both
+ * are looked at here, and the rename comes first here as well.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,12 +13,14 @@
 #include "../core/uidlist.h"
 #include "disk.h"
 
-/* validity_last: the last number that was given out here: the largest of what the file and its markers say; 0 if there is none. */
-int validity_last(const struct disk *d, uint32_t *out, struct err *err);
-/* validity_next: takes a new number, as Dovecot does. Where none was given out so far it begins with the time. */
+/*
+ * validity_raise: raises the marker in the directory to want, unless it or the file (which says here) are beyond that; *marker gets what it was before. 1: raised, 0: nothing to do, or
+ * a negative code: ERR_AGAIN when somebody else moves it all the time. The file is for the caller to write then.
+ */
+int validity_raise(int dirfd, uint32_t here, uint32_t want, uint32_t *marker, struct err *err);
+
+/* validity_next: takes a new number for a folder, as Dovecot does, and writes the file. Where none was given out so far it begins with the time. */
 int validity_next(struct disk *d, uint32_t *out, struct err *err);
-/* validity_raise: from here on the last number is at least this one. 1: it was raised, 0: it was that already, or an err_code. */
-int validity_raise(struct disk *d, uint32_t to, struct err *err);
 
 /* validity_new_guid: a new mailbox GUID. */
 void validity_new_guid(char out[UIDLIST_GUID_HEX + 1]);
