@@ -162,7 +162,7 @@ static size_t count_deletions(const struct changes *c)
 }
 
 /*
- * Takes the deletions out of the changes and of the edits: HEAD keeps the messages, and the markers of the folders that they
+ * Takes the deletions out of the changes and of the edits: HEAD keeps the messages, and the markers, UIDs and keywords of the folders that they
  * were in, until a person confirms.
  */
 static void hold_deletions(struct work *w)
@@ -177,7 +177,9 @@ static void hold_deletions(struct work *w)
 
 		if (c->kind == CHANGE_DELETE) {
 			paths[n] = compare_path(&w->res->edits.arena, c->folder, c->from->sub, c->from->name);
-		} else if (c->kind == CHANGE_FOLDER_GONE || (c->kind == CHANGE_FILE_GONE && c->ffrom->class == PATH_MARKER)) {
+		} else if (c->kind == CHANGE_FILE_GONE && path_is_quiet(c->ffrom->class)) {
+			paths[n] = c->ffrom->path;
+		} else if (c->kind == CHANGE_FOLDER_GONE) {
 			paths[n] = arena_printf(&w->res->edits.arena, "%s%s%s", c->folder, *c->folder ? "/" : "", PATH_MARKER_NAME);
 		} else {
 			w->changes.v[keep++] = *c;

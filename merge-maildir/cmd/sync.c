@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../core/hash.h"
+#include "../core/keywords.h"
 #include "../core/summary.h"
 #include "../disk/repair.h"
 #include "../repo/converge.h"
@@ -167,6 +168,8 @@ static int merge_known(struct member *m, struct record_result *rec, const struct
 	ret = 0;
 	record_keep_stamps(m, rec, &tree, update_touched, &u);
 	warn_no_base(m, frontier);
+	if (c.lost)
+		exit_warn("%zu keywords of other members find no letter any more: a folder has room for %d", c.lost, KEYWORDS_MOST);
 	out->merged = true;
 	*again = u.applied.differs != 0;
 	if (!how->quiet && u.changes.n)
