@@ -122,7 +122,7 @@ static int op_text(void *ctx, const struct oid *base, const struct oid *a, const
 	return 0;
 }
 
-static const struct merge_ops ops = { NULL, op_read, op_write, op_text };
+static const struct merge_ops ops = { .read = op_read, .write = op_write, .text = op_text };
 
 /* The text with every {x} replaced. */
 static char *with_ids(const char *text)
