@@ -226,14 +226,33 @@ mail_heads() {
 	for m; do as_mail git -C "$TRASH/$m" rev-parse HEAD || return 1; done
 }
 
-# equal M...: they hold the same, on disk and for clients, at the same commit, and git sees nothing that is not recorded.
+# mail_of MEMBER: folders, names and contents, but not the letters of keywords, which are a member's own.
+mail_of() {
+	mail_list "$TRASH/$1" | sed 's/\(:2,[A-Z]*\)[a-z]*$/\1/' | sort
+}
+
+# equal M...: they hold the same, on disk and for clients, at the same commit, and git sees nothing that is not recorded. Where members
+# gave a letter to different keywords, the letters on disk differ, and git status shows these messages.
 equal() {
 	heads=$(mail_heads "$@")
 	[ "$(echo "$heads" | sort -u | wc -l)" = 1 ] || { echo "heads of $*:" "$heads"; return 1; }
 	for m; do
+		as_mail git -C "$TRASH/$m" status --porcelain | sed '/cur\/[^\/]*:2,[A-Z]*[a-z][a-z]*"*$/d' >"$HOME/porcelain"
+		[ ! -s "$HOME/porcelain" ] || { echo "git status of $m:"; cat "$HOME/porcelain"; return 1; }
+		mail_of "$m" >"$HOME/mail.$m"
+		diff "$HOME/mail.$1" "$HOME/mail.$m" || { echo "the mail of $1 (<) and $m (>) differs"; return 1; }
+	done
+	same_imap "$@"
+}
+# untouched M...: git status has nothing to show at all.
+untouched() {
+	for m; do
 		as_mail git -C "$TRASH/$m" status --porcelain >"$HOME/porcelain"
 		[ ! -s "$HOME/porcelain" ] || { echo "git status of $m:"; cat "$HOME/porcelain"; return 1; }
 	done
-	same_mail "$@"
-	same_imap "$@"
+}
+
+# mail_count MEMBER: how many messages it has.
+mail_count() {
+	find "$TRASH/$1" -type f \( -path '*/cur/*' -o -path '*/new/*' \) | wc -l
 }
