@@ -85,6 +85,7 @@ dovecot_config() {
 		first_valid_uid = 1
 		default_process_limit = 50
 		default_client_limit = 200
+		mail_max_userip_connections = 100
 		passdb {
 		  driver = static
 		  args = password=pw

@@ -25,7 +25,7 @@ together_at_first() {
 t 'two members begin as one' together_at_first
 
 clients() {
-	python3 "$TOP/tests/imapclients.py" "$TRASH" "$OPERATIONS" "$PARTITIONS" "$SEED" "a=$(port a)" "b=$(port b)"
+	timeout 600 python3 "$TOP/tests/imapclients.py" "$TRASH" "$OPERATIONS" "$PARTITIONS" "$SEED" "a=$(port a)" "b=$(port b)"
 }
 t "$OPERATIONS operations on each of two members, $PARTITIONS times apart: clients see one mail, nothing is lost or doubled, no UID means two mails" clients
 sed -n '/operations:\|partitions,/p' "$HOME/out" | diag

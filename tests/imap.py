@@ -363,8 +363,11 @@ class Session(Imap):
 
     def store(self, uid, sign, *flags):
         """False if there is no message of this UID any more."""
-        lines = self.command(f"UID STORE {uid} {sign}FLAGS ({' '.join(flags)})")[0]
-        return any(re.match(r"\* \d+ FETCH ", line) and re.search(rf"\bUID {uid}\b", line) for line in lines)
+        for command in (f"UID STORE {uid} {sign}FLAGS ({' '.join(flags)})", f"UID FETCH {uid} (UID FLAGS)"):
+            for line in self.command(command)[0]:
+                if re.match(r"\* \d+ FETCH ", line) and re.search(rf"\bUID {uid}\b", line):
+                    return True  # nothing is said of a message that has the flags already: then it is asked for
+        return False
 
     def expunge(self, uid):
         if not self.store(uid, "+", "\\Deleted"):

@@ -34,6 +34,7 @@ class World:
     def __init__(self):
         self.lock = threading.RLock()
         self.mails = {}
+        self.deleted = set()
         self.folders = [Folder(name, None, "shared") for name in SHARED]
         self.subscribed = set()
 
@@ -48,8 +49,11 @@ class World:
 
 
 class Worker:
+    WEIGHTS = {"append": 26, "store": 34, "copy": 7, "move": 10, "expunge": 12, "create": 2.5, "rename": 3, "delete": 1.5, "subscribe": 4}
+
     def __init__(self, member, port, world, ledger, seed):
         self.member, self.port, self.world, self.ledger = member, port, world, ledger
+        self.name = member  # of its messages and folders
         self.rnd = random.Random(f"{seed} {member}")
         self.serial = self.ops = 0
         self.done = {}
@@ -65,8 +69,7 @@ class Worker:
     def step(self):
         """One operation."""
         while True:
-            what = self.rnd.choices(("append", "store", "copy", "move", "expunge", "create", "rename", "delete", "subscribe"),
-                                    (26, 34, 7, 10, 12, 2.5, 3, 1.5, 4))[0]
+            what = self.rnd.choices(list(self.WEIGHTS), self.WEIGHTS.values())[0]
             try:
                 if getattr(self, "do_" + what)():
                     self.ops += 1
@@ -97,7 +100,7 @@ class Worker:
         """A mail of this worker in a folder that it may open, which is opened: (name, mail, folder, uid), or None."""
         with self.world.lock:
             where = set(self.folders("shared", "own", "open", mine=True))
-            mails = [(n, m, f) for n, m in self.world.mails.items() if m.owner == self.member for f in m.places if f in where]
+            mails = [(n, m, f) for n, m in self.world.mails.items() if m.owner == self.name for f in m.places if f in where]
             here = [x for x in mails if x[2].name == self.session.mailbox]
         if here and self.rnd.random() < 0.8:
             mails = here
@@ -120,7 +123,7 @@ class Worker:
             if folder.owner != self.member:
                 places += reversed(folder.before)
         self.serial += 1
-        name = f"{self.member}.{self.serial}"
+        name = f"{self.name}.{self.serial}"
         flags = [f for f in self.flags if self.rnd.random() < 0.2]
         date = self.rnd.randrange(900000000, 1700000000) if self.rnd.random() < 0.3 else None
         for place in places:  # a folder of a peer may still have its former name here, or none at all
@@ -132,7 +135,7 @@ class Worker:
                 continue
             self.say("append", place, name, *flags)
             with self.world.lock:
-                self.world.mails[name] = Mail(self.member, folder, flags)
+                self.world.mails[name] = Mail(self.name, folder, flags)
             return True
         return False
 
@@ -200,6 +203,7 @@ class Worker:
             mail.places.discard(folder)
             if not mail.places:
                 del self.world.mails[name]
+                self.world.deleted.add(name)
         return True
 
     def do_create(self):
@@ -270,6 +274,42 @@ class Worker:
                 self.world.subscribed.add(name)
         else:
             return False
+        return True
+
+
+class BusyWorker(Worker):
+    """One of several of a member, all in INBOX. Flags it stores on its own mail only."""
+
+    WEIGHTS = {"append": 15, "store": 70, "expunge": 12, "look": 3}
+
+    def __init__(self, member, port, world, ledger, seed, name):
+        super().__init__(member, port, world, ledger, f"{seed} {name}")
+        self.name = name
+        self.flags = ["\\Seen", "\\Answered", "\\Flagged", f"Load{member}", "Load"]
+        self.session.select("INBOX")
+
+    def folders(self, *kinds, mine=False):
+        return self.world.folders[:1]
+
+    def do_store(self):
+        picked = self.pick()
+        if not picked:
+            return False
+        name, mail, folder, uid = picked
+        flag, sign = self.rnd.choice(self.flags), self.rnd.choice("+-")
+        while not self.session.store(uid, sign, flag):
+            self.session.noop()
+            uid = self.uid(name)
+            if not uid:
+                self.ledger.fault(f"on {self.member}: {name} went from {folder.name} while a flag was stored")
+                return False
+        with self.world.lock:
+            (mail.flags.add if sign == "+" else mail.flags.discard)(flag)
+        return True
+
+    def do_look(self):
+        self.session.noop()
+        self.session.learn("1:*")
         return True
 
 
