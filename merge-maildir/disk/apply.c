@@ -84,7 +84,8 @@ static int check_file(const char *path, struct err *err)
 	if (why)
 		return refuse(path, why, err);
 	path_parse(&p, path, strlen(path));
-	if (p.class == PATH_MESSAGE || p.class == PATH_IGNORED || path_is_local(p.class))
+	/* UIDs and keywords are not files that could be put, but are brought on their way by PLAN_IMAP. */
+	if (p.class == PATH_MESSAGE || p.class == PATH_IGNORED || p.class == PATH_UIDLIST || p.class == PATH_KEYWORDS)
 		return refuse(path, "is not a file that is replicated", err);
 	return 0;
 }
@@ -95,6 +96,7 @@ static int check_step(struct bytes *buf, const struct plan_step *s, struct err *
 
 	switch (s->kind) {
 	case PLAN_MKFOLDER:
+	case PLAN_IMAP:
 	case PLAN_RMFOLDER:
 		return check_entry(buf, s->folder, "", PATH_MARKER_NAME, PATH_MARKER, err);
 	case PLAN_PUT:
@@ -156,6 +158,8 @@ static int run(struct apply *a, const struct plan_step *s, size_t n, struct err 
 	case PLAN_REPLACE:
 	case PLAN_DELETE:
 		return apply_message(a, s, n, err);
+	case PLAN_IMAP:
+		return apply_count(a, APPLY_ALREADY);
 	case PLAN_PUT:
 		return apply_count(a, apply_file_put(a, s, err));
 	case PLAN_UNLINK:

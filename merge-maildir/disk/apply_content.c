@@ -40,23 +40,6 @@ int apply_content_write(struct apply *a, struct apply_folder *f, const struct pl
 	return rc;
 }
 
-static int read_file(struct bytes *out, int fd, size_t size)
-{
-	ssize_t n;
-
-	for (;;) {
-		char *to = bytes_reserve(out, size + 1);
-
-		n = read(fd, to, size + 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -1 : 0;
-		out->len += (size_t)n;
-		size = (size_t)n < size ? size - (size_t)n : 4096;
-	}
-}
-
 int apply_content_is(struct apply *a, int dirfd, const char *name, const struct oid *oid)
 {
 	/* Not blocking: somebody may have put a fifo there. */
@@ -71,7 +54,7 @@ int apply_content_is(struct apply *a, int dirfd, const char *name, const struct 
 		rc = -1;
 	} else if (S_ISREG(st.st_mode)) {
 		bytes_clear(&a->buf);
-		rc = read_file(&a->buf, fd, (size_t)st.st_size);
+		rc = file_read_fd(fd, (size_t)st.st_size, &a->buf);
 		if (!rc) {
 			a->ops->hash(a->ops->ctx, a->buf.buf, a->buf.len, &is);
 			rc = oid_eq(&is, oid);

@@ -123,4 +123,12 @@ int apply_message(struct apply *a, const struct plan_step *s, size_t n, struct e
 int apply_file_put(struct apply *a, const struct plan_step *s, struct err *err);
 int apply_file_unlink(struct apply *a, const struct plan_step *s, struct err *err);
 
+/* --- apply_uidvalidity.c */
+
+/*
+ * apply_uidvalidity_raise: makes the dovecot-uidvalidity at path, and its marker beside it, say what target says, unless they say as much
+ * already. They are never lowered. An outcome.
+ */
+int apply_uidvalidity_raise(struct disk *d, const char *path, const struct bytes *target, struct err *err);
+
 #endif

@@ -64,5 +64,7 @@ int file_set_date(const struct disk *d, const char *path, int64_t mtime, struct 
  * not a regular file. st may be NULL.
  */
 int file_read(const struct disk *d, const char *path, struct bytes *out, struct stat *st, struct err *err);
+/* file_read_fd: appends all that is left of an open file, which is about size bytes. 0 or -1 with errno. */
+int file_read_fd(int fd, size_t size, struct bytes *out);
 
 #endif
