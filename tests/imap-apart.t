@@ -222,8 +222,8 @@ two_apart() {
 	on_a "$2" "$1"
 	on_b "$3" "$1"
 	sync_all "$2" "$3"
-	equal "$2" "$3"
 	untouched "$2" "$3"
+	equal "$2" "$3"
 	as_merged "$1" no "$2" "$3"
 }
 three_apart() {
@@ -231,23 +231,24 @@ three_apart() {
 	on_b "$3" "$1"
 	on_c "$4" "$1"
 	sync_all "$2" "$3" "$4"
-	equal "$2" "$3" "$4"
 	untouched "$2" "$3" "$4"
+	equal "$2" "$3" "$4"
 	as_merged "$1" yes "$2" "$3" "$4"
 }
-# Clients have looked at everything meanwhile, which moves messages from new/ to cur/.
+# Clients look at everything, which moves messages from new/ to cur/; when that is known as well, nothing moves any more.
+all_look() {
+	for m; do
+		imap "$m" uids | cut -d' ' -f1 | sort -u | sed 's/.*/select "&"/' | client "$m"
+	done
+}
 at_rest() {
+	all_look "$@"
 	sync_all "$@"
 	mail_heads "$@" >heads.before
-	for m; do
-		client "$m" <<-'END'
-			select INBOX
-			close
-			select Work
-		END
-	done
+	all_look "$@"
 	sync_all "$@"
 	mail_heads "$@" | diff heads.before -
+	untouched "$@"
 	equal "$@"
 	for m; do as_mail git -C "$m" maildir verify; done
 }
