@@ -162,7 +162,8 @@ enum uidlist_advance {
  * uidlist_advance: what a live list becomes on its way from before (what was recorded) to target (what was merged), while a
  * mail server went on with it.
  *
- * Only messages to which target gives another UID than before (or where before has another V) count, and of these only UIDs
+ * Only messages to which target gives another UID than before (or where before has another V) count, and those that live has
+ * no line for though its next UID is not above theirs (it lost its list, and is on the way to target's). Of these only UIDs
  * below bound (UINT32_MAX: all): several calls with growing bounds bring a list there in steps. After each, the next UID is
  * above all that were given, and no step raises it above bound; the last one (no UID of target, nor its next one, is above
  * bound) raises it to target's.

@@ -39,8 +39,16 @@ static void set_fields(struct advance *s, const struct uidlist_line *live, const
 /* The lines of live are the first ones of out, in the same places, until the end. */
 static void drop(struct advance *s, const struct uidlist_line *live)
 {
-	if (live)
-		s->out->v[live - s->live->v].uid = 0;
+	if (!live)
+		return;
+	s->out->v[live - s->live->v].uid = 0;
+	s->changed = true;
+}
+
+static void add(struct advance *s, const struct uidlist_line *line)
+{
+	uidlist_append(s->out, line);
+	s->out->next = line->uid + 1;
 	s->changed = true;
 }
 
@@ -51,8 +59,7 @@ static void give(struct advance *s, const struct uidlist_line *live, const struc
 		set_fields(s, live, line);
 	} else if (line->uid >= s->live->next) {
 		drop(s, live);
-		uidlist_append(s->out, line);
-		s->out->next = line->uid + 1;
+		add(s, line);
 	} else if (!s->settle) {
 		s->moved = true;
 	} else if (live && live->uid >= s->target->next) {
@@ -76,7 +83,9 @@ static void advance_message(struct advance *s, const struct uidlist_line *target
 		line.ext = live->ext;
 		line.extlen = live->extlen;
 	}
-	if (!before || before->uid != target->uid || s->before->validity != s->target->validity)
+	/* Or live is still being made anew, and the steps before this one did not come so far. */
+	if (!before || before->uid != target->uid || s->before->validity != s->target->validity ||
+	    (!live && target->uid >= s->live->next))
 		give(s, live, &line);
 	else if (live)
 		set_fields(s, live, &line);
@@ -135,8 +144,8 @@ static bool give_late(struct advance *s)
 	size_t i;
 
 	for (i = 0; i < s->nlate && s->out->next <= UIDLIST_MOST; i++) {
-		s->late[i].uid = s->out->next++;
-		uidlist_append(s->out, &s->late[i]);
+		s->late[i].uid = s->out->next;
+		add(s, &s->late[i]);
 	}
 	return i > 0;
 }
