@@ -271,7 +271,9 @@ class Session(Imap):
         for key, value in items.items():
             if key.startswith("BODY[HEADER.FIELDS"):
                 m = re.search(r"<(.*?)(?:@example\.org)?>", value)
-                self.names[uid] = m.group(1) if m else "?"
+                if not m:
+                    continue  # Dovecot gives an empty header for a message that has just been removed
+                self.names[uid] = m.group(1)
                 if self.ledger:
                     self.ledger.saw(self.member, self.mailbox, self.validity, uid, self.names[uid])
 
@@ -288,17 +290,18 @@ class Session(Imap):
         if self.all:
             self.learn("1:*")
 
+    ITEMS = "UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+
     def learn(self, uids):
-        self.command(f"UID FETCH {uids} (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+        self.command(f"UID FETCH {uids} ({self.ITEMS})")
 
     def catch_up(self):
         """Asks for the messages that are not known yet."""
         tries = 0
         while None in self.all:
-            known = [u for u in self.all if u]
-            self.learn(f"{max(known) + 1 if known else 1}:*" if tries == 0 else "1:*")
+            self.command(f"FETCH {self.all.index(None) + 1}:* ({self.ITEMS})")
             tries += 1
-            if tries > 20:
+            if tries > 100:
                 raise RuntimeError(f"cannot learn the UIDs of {self.mailbox}: {self.all[-5:]}")
 
     def noop(self):
