@@ -38,11 +38,16 @@ both_show() {
 	cat >script
 	sync_all a b
 	equal a b
+	# Dovecot may have noted sizes in its list of UIDs, while it was asked.
+	sync_all a b
 	for m in a b; do
+		as_mail git -C "$m" maildir verify
 		client "$m" <script
 		[ "$(mail_count "$m")" = "$1" ]
-		as_mail git -C "$m" maildir verify
 	done
+	# That clients looked, which moves messages from new/ to cur/, is the last thing that happened.
+	sync_all a b
+	for m in a b; do client "$m" <script; done
 	mail_heads a b >heads.before
 	sync_all a b
 	mail_heads a b | diff heads.before -

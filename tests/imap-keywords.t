@@ -134,6 +134,47 @@ to_another_folder() {
 }
 t 'the same new folder, with other letters on each member, and copies into it' to_another_folder
 
+# bad_map MEMBER FOLDER: standard input becomes the map of a folder; then a sync, and the mail of the folder is there on both, once.
+bad_map() {
+	cat >map
+	mtime=$(($(stat -c %Y "$1/.$2/dovecot-keywords" 2>/dev/null || date +%s) + 2))
+	cp map "$1/.$2/dovecot-keywords"
+	chown "$MAIL_UID:$MAIL_UID" "$1/.$2/dovecot-keywords"
+	touch -d "@$mtime" "$1/.$2/dovecot-keywords"
+	as_mail git -C "$1" maildir sync >said 2>&1 || { status=$?; cat said; return "$status"; }
+	cat said
+	settle
+	sync_all a b
+	[ "$(mail_heads a b | sort -u | wc -l)" = 1 ]
+	for m in a b; do
+		[ "$(find "$m/.$2" -name '*,S=*' -type f | wc -l)" = 2 ]
+		imap "$m" uids INBOX >"inbox.$m"
+	done
+	diff inbox.a inbox.b
+}
+holes() {
+	printf '0 First\n5 Sixth\n25 Last\n' | bad_map a Holes
+	for file in a/.Holes/cur/* a/.Holes/new/*; do
+		case $file in *'*') continue ;; esac
+		mv "$file" "a/.Holes/cur/$(basename "${file%%:2,*}"):2,Sfz"
+	done
+	sync_all a b
+	equal a b
+	for m in a b; do
+		client "$m" <<-'END'
+			select Holes
+			see h1 \Seen Sixth Last
+			see h2 \Seen Sixth Last
+			store h1 +Added
+			see h1 \Seen Sixth Last Added
+			store h1 -Added
+		END
+	done
+	sync_all a b
+	equal a b
+}
+t 'a map with holes: the words are where they were' holes
+
 # There are 26 letters.
 too_many() {
 	client a <<-'END'
@@ -199,47 +240,6 @@ too_many_of_one() {
 	END
 }
 t 'a 27th word on one member: the others get there' too_many_of_one
-
-# bad_map MEMBER FOLDER: standard input becomes the map of a folder; then a sync, and the mail of the folder is there on both, once.
-bad_map() {
-	cat >map
-	mtime=$(($(stat -c %Y "$1/.$2/dovecot-keywords" 2>/dev/null || date +%s) + 2))
-	cp map "$1/.$2/dovecot-keywords"
-	chown "$MAIL_UID:$MAIL_UID" "$1/.$2/dovecot-keywords"
-	touch -d "@$mtime" "$1/.$2/dovecot-keywords"
-	as_mail git -C "$1" maildir sync >said 2>&1 || { status=$?; cat said; return "$status"; }
-	cat said
-	settle
-	sync_all a b
-	[ "$(mail_heads a b | sort -u | wc -l)" = 1 ]
-	for m in a b; do
-		[ "$(find "$m/.$2" -name '*,S=*' -type f | wc -l)" = 2 ]
-		imap "$m" uids INBOX >"inbox.$m"
-	done
-	diff inbox.a inbox.b
-}
-holes() {
-	printf '0 First\n5 Sixth\n25 Last\n' | bad_map a Holes
-	for file in a/.Holes/cur/* a/.Holes/new/*; do
-		case $file in *'*') continue ;; esac
-		mv "$file" "a/.Holes/cur/$(basename "${file%%:2,*}"):2,Sfz"
-	done
-	sync_all a b
-	equal a b
-	for m in a b; do
-		client "$m" <<-'END'
-			select Holes
-			see h1 \Seen Sixth Last
-			see h2 \Seen Sixth Last
-			store h1 +Added
-			see h1 \Seen Sixth Last Added
-			store h1 -Added
-		END
-	done
-	sync_all a b
-	equal a b
-}
-t 'a map with holes: the words are where they were' holes
 
 forty() {
 	n=0

@@ -49,7 +49,7 @@ class World:
 
 
 class Worker:
-    WEIGHTS = {"append": 26, "store": 34, "copy": 7, "move": 10, "expunge": 12, "create": 2.5, "rename": 3, "delete": 1.5, "subscribe": 4}
+    WEIGHTS = {"append": 26, "store": 34, "copy": 7, "move": 10, "expunge": 12, "create": 4, "rename": 3, "delete": 4, "subscribe": 4}
 
     def __init__(self, member, port, world, ledger, seed):
         self.member, self.port, self.world, self.ledger = member, port, world, ledger
