@@ -37,12 +37,19 @@ static void say(struct audit *a, const char *fmt, ...)
 	a->problem(a->ctx, what);
 }
 
-static int recorded(struct audit *a, const char *folder, const char *name, struct bytes *out, struct err *err)
+static const struct index_entry *entry_of(struct audit *a, const char *folder, const char *name)
 {
 	const char *path = arena_printf(&a->arena, "%s%s%s", folder, *folder ? "/" : "", name);
 	ssize_t at = index_find(&a->rec->index, path, strlen(path));
 
-	return at < 0 ? 0 : objects_read(&a->m->repo, &a->rec->index.v[at].oid, OBJECTS_BLOB, out, err);
+	return at < 0 ? NULL : &a->rec->index.v[at];
+}
+
+static int recorded(struct audit *a, const char *folder, const char *name, struct bytes *out, struct err *err)
+{
+	struct uids_before b = { &a->m->repo, entry_of(a, folder, name) };
+
+	return uids_before(&b, out, err);
 }
 
 /* The messages on disk against the list on disk. */
@@ -76,19 +83,21 @@ static bool is_in(const struct number *in, const struct uidlist_line *l)
 }
 
 /* What is recorded of the list against the messages that are recorded, and against the list on disk. */
-static void check_recorded(struct audit *a, const char *folder, const struct bytes *live, const struct bytes *head)
+static int check_recorded(struct audit *a, const char *folder, const struct index_entry *entry, const struct bytes *live,
+			  const struct bytes *head, struct err *err)
 {
-	struct number in = { .folder = folder, .before = head };
+	struct uids_before before = { &a->m->repo, entry };
+	struct number in = { .folder = folder, .before = uids_before, .ctx = &before };
 	struct bytes normal = { 0 };
 	struct uidlist list = { 0 };
-	bool known;
+	int known;
 
 	in.v = uids_messages(&a->rec->index, folder, &in.n);
 	uidlist_parse(&list, head->buf, head->len);
 	if (list.trouble)
 		say(a, "the recorded UIDs of folder '%s' are broken", a->name);
-	known = number_normal(&in, live, &normal);
-	if (!a->rec->changed && known && (normal.len != head->len || memcmp(normal.buf, head->buf, head->len) != 0))
+	known = number_normal(&in, live, &normal, err);
+	if (!a->rec->changed && known == NUMBER_DONE && (normal.len != head->len || memcmp(normal.buf, head->buf, head->len) != 0))
 		say(a, "the UIDs of folder '%s' are not what was recorded", a->name);
 	for (size_t i = 0; i < list.n; i++)
 		if (!is_in(&in, &list.v[i]))
@@ -96,6 +105,7 @@ static void check_recorded(struct audit *a, const char *folder, const struct byt
 	uidlist_release(&list);
 	bytes_release(&normal);
 	free(in.v);
+	return known < 0 ? known : 0;
 }
 
 static int check_list(struct audit *a, const struct scan_folder *f, struct err *err)
@@ -117,7 +127,7 @@ static int check_list(struct audit *a, const struct scan_folder *f, struct err *
 		uidlist_parse(&list, live.buf ? live.buf : "", live.len);
 		check_live(a, f, &list);
 		if (head.len)
-			check_recorded(a, f->path, &live, &head);
+			ret = check_recorded(a, f->path, entry_of(a, f->path, UIDLIST_NAME), &live, &head, err);
 		else if (!a->rec->changed)
 			say(a, "the UIDs of folder '%s' are not recorded", a->name);
 	}

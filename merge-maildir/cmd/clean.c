@@ -17,6 +17,7 @@
 #include "../repo/tree.h"
 #include "exit.h"
 #include "member.h"
+#include "uids.h"
 #include "verbs.h"
 
 /* The content that HEAD has at a path: empty if there is none. */
@@ -43,8 +44,8 @@ static int recorded(struct member *m, const char *path, struct bytes *out, struc
 /* The list of the folder for the messages that are in it now. */
 static int clean_list(struct member *m, const char *folder, const struct bytes *live, struct bytes *out, struct err *err)
 {
-	static const struct bytes none;
-	struct number in = { .folder = folder, .before = &none };
+	struct uids_before none = { &m->repo, NULL };
+	struct number in = { .folder = folder, .before = uids_before, .ctx = &none };
 	struct scan scan = { 0 };
 	size_t cap = 0;
 	int ret = scan_folder(&scan, folder, &m->disk, err);
@@ -56,8 +57,8 @@ static int clean_list(struct member *m, const char *folder, const struct bytes *
 			MEM_GROW(in.v, in.n, cap);
 			in.v[in.n++] = (struct number_message){ name, (uint8_t)strcspn(name, ":"), (uint8_t)sub, false };
 		}
-	if (!ret && !number_normal(&in, live, out))
-		ret = ERR_NOTFOUND;
+	if (!ret)
+		ret = number_normal(&in, live, out, err) == NUMBER_DONE ? 0 : ERR_NOTFOUND;
 	free(in.v);
 	scan_release(&scan);
 	return ret;

@@ -114,30 +114,46 @@ static int put(struct work *w, const char *path, const struct bytes *text, const
 	return 0;
 }
 
+/* One directory of a folder in the index. */
+struct range {
+	size_t at, end, prefix;
+};
+
+static struct range range_of(const struct index *ix, const char *folder, const char *sub)
+{
+	struct arena a = { 0 };
+	const char *dir = arena_printf(&a, "%s%s%s", folder, *folder ? "/" : "", sub);
+	struct range r = { .prefix = strlen(dir) + 1 };
+
+	index_range(ix, dir, &r.at, &r.end);
+	arena_release(&a);
+	return r;
+}
+
+static struct number_message message_at(const struct index *ix, const struct range *r, enum name_sub sub)
+{
+	const char *name = ix->v[r->at].path + r->prefix;
+
+	return (struct number_message){ name, (uint8_t)strcspn(name, ":"), (uint8_t)sub, false };
+}
+
+/* Merged as they come, because they are wanted in the order of their names, and that is the order of the index. */
 struct number_message *uids_messages(const struct index *ix, const char *folder, size_t *n)
 {
-	static const char *const subs[] = { [NAME_NEW] = "new", [NAME_CUR] = "cur" };
-	struct number_message *v = NULL;
-	struct arena a = { 0 };
-	size_t cap = 0;
+	struct range new = range_of(ix, folder, "new"), cur = range_of(ix, folder, "cur");
+	struct number_message *v = mem_alloc((new.end - new.at + cur.end - cur.at + 1) * sizeof(*v));
 
 	*n = 0;
-	for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++) {
-		const char *dir = arena_printf(&a, "%s%s%s", folder, *folder ? "/" : "", subs[sub]);
-		size_t lo, hi, prefix = strlen(dir) + 1;
+	while (new.at < new.end || cur.at < cur.end) {
+		bool first = cur.at == cur.end ||
+			     (new.at < new.end && strcmp(ix->v[new.at].path + new.prefix, ix->v[cur.at].path + cur.prefix) <= 0);
+		struct range *r = first ? &new : &cur;
 
-		index_range(ix, dir, &lo, &hi);
-		for (; lo < hi; lo++) {
-			const char *name = ix->v[lo].path + prefix;
-
-			if (strchr(name, '/'))
-				continue;
-			MEM_GROW(v, *n, cap);
-			v[(*n)++] = (struct number_message){ name, (uint8_t)strcspn(name, ":"), (uint8_t)sub, false };
-		}
+		if (!strchr(ix->v[r->at].path + r->prefix, '/'))
+			v[(*n)++] = message_at(ix, r, first ? NAME_NEW : NAME_CUR);
+		r->at++;
 	}
-	arena_release(&a);
-	return v ? v : mem_zalloc(sizeof(*v));
+	return v;
 }
 
 /* A message that has other content now is another one to whoever knows its UID. */
@@ -186,17 +202,23 @@ static void warn(void *ctx, const char *what)
 	exit_warn("%s", what);
 }
 
+int uids_before(void *ctx, struct bytes *out, struct err *err)
+{
+	const struct uids_before *b = ctx;
+
+	return b->entry ? objects_read(b->repo, &b->entry->oid, OBJECTS_BLOB, out, err) : 0;
+}
+
 static int number(struct work *w, const char *folder, const char *path, const struct index_entry *was, struct err *err)
 {
-	struct bytes before = { 0 }, text = { 0 };
-	struct number in = { .folder = folder, .before = &before, .make = w->numbering };
+	struct uids_before before = { &w->u->m->repo, was };
+	struct number in = { .folder = folder, .before = uids_before, .ctx = &before, .make = w->numbering };
+	struct bytes text = { 0 };
 	unsigned trouble = 0;
 	size_t given;
 	struct stat st;
-	int ret = was ? objects_read(&w->u->m->repo, &was->oid, OBJECTS_BLOB, &before, err) : 0;
+	int ret;
 
-	if (ret < 0)
-		goto out;
 	in.v = uids_messages(w->u->ix, folder, &in.n);
 	renew_changed(w, &in);
 	ret = number_folder(&w->u->m->disk, &in, &text, &st, &given, &trouble, err);
@@ -209,9 +231,7 @@ static int number(struct work *w, const char *folder, const char *path, const st
 		uids_trouble(trouble, folder, warn, NULL);
 		ret = ret == NUMBER_DONE ? put(w, path, &text, &st, err) : 0;
 	}
-out:
 	free(in.v);
-	bytes_release(&before);
 	bytes_release(&text);
 	return ret;
 }

@@ -34,6 +34,13 @@ int uids_record(struct uids *u, struct edits *e, struct err *err);
 /* uids_trouble: calls say() with a line for each thing that is wrong with a folder's list: enum uidlist_trouble, NUMBER_LOST, NUMBER_FULL. */
 void uids_trouble(unsigned trouble, const char *folder, void (*say)(void *ctx, const char *what), void *ctx);
 
+/* uids_before: for disk/number.h: the list that an entry of the index (NULL: none) holds. */
+struct uids_before {
+	struct repo *repo;
+	const struct index_entry *entry;
+};
+int uids_before(void *ctx, struct bytes *out, struct err *err);
+
 /*
  * uids_messages: the messages that ix has in a folder, for disk/number.h. An array to be freed, whose names are the index's.
  */

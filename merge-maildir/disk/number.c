@@ -34,6 +34,9 @@ struct work {
 	struct uidlist live;
 	struct lookup look;
 	bool changed;
+	struct bytes before_text;
+	struct uidlist before;
+	bool before_read;
 };
 
 static int cmp_key(const char *a, size_t alen, const char *b, size_t blen)
@@ -115,18 +118,43 @@ static int cmp_line(const void *a, const void *b)
 	return x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
-/* From a list as it is live to its normal form. What is recorded and is not on disk (its deletion is held back) keeps its UID. */
-static void normalise(const struct number *in, struct uidlist *l, struct uidlist *before, struct bytes *text)
+static int read_before(struct work *w, struct err *err)
 {
-	struct uidlist kept = { 0 };
+	int rc = w->before_read ? 0 : w->in->before(w->in->ctx, &w->before_text, err);
+
+	if (!rc && !w->before_read && w->before_text.len)
+		uidlist_parse(&w->before, w->before_text.buf, w->before_text.len);
+	w->before_read = true;
+	return rc;
+}
+
+static void work_release(struct work *w)
+{
+	lookup_clear(&w->look);
+	uidlist_release(&w->live);
+	uidlist_release(&w->before);
+	bytes_release(&w->before_text);
+}
+
+/* From the list as it is live to its normal form. What is recorded and is not on disk (its deletion is held back) keeps its UID. */
+static int normalise(struct work *w, struct bytes *text, struct err *err)
+{
+	const struct number *in = w->in;
+	struct uidlist *l = &w->live, kept = { 0 };
 
 	uidlist_keep(l, is_recorded, (void *)in);
-	for (size_t i = 0; i < in->n && before->known && before->validity == l->validity; i++) {
+	for (size_t i = 0; i < in->n && l->n < in->n; i++) {
 		const struct uidlist_line *was;
+		int rc;
 
 		if (in->v[i].renew || uidlist_find(l, in->v[i].name, in->v[i].keylen))
 			continue;
-		was = uidlist_find(before, in->v[i].name, in->v[i].keylen);
+		rc = read_before(w, err);
+		if (rc) {
+			free(kept.v);
+			return rc;
+		}
+		was = w->before.validity == l->validity ? uidlist_find(&w->before, in->v[i].name, in->v[i].keylen) : NULL;
 		if (!was || was->uid >= l->next || has_uid(l, was->uid))
 			continue;
 		MEM_GROW(kept.v, kept.n, kept.cap);
@@ -141,6 +169,7 @@ static void normalise(const struct number *in, struct uidlist *l, struct uidlist
 	free(kept.v);
 	uidlist_uncache(l);
 	uidlist_format(l, text);
+	return NUMBER_DONE;
 }
 
 static int open_subs(int fd, int sub[2])
@@ -231,8 +260,7 @@ static int drop_dead(struct work *w, struct err *err)
 }
 
 /* Under the lock, with the live list in w. */
-static int work_on(struct work *w, struct uidlist *before, struct bytes *text, struct stat *st, size_t *given, unsigned *trouble,
-		   struct err *err)
+static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *given, unsigned *trouble, struct err *err)
 {
 	int rc;
 
@@ -246,17 +274,18 @@ static int work_on(struct work *w, struct uidlist *before, struct bytes *text, s
 		return rc;
 	if (fstatat(w->fd, UIDLIST_NAME, st, AT_SYMLINK_NOFOLLOW))
 		return err_errno(err, "cannot stat '" UIDLIST_NAME "' of folder '%s'", w->in->folder);
-	normalise(w->in, &w->live, before, text);
-	return NUMBER_DONE;
+	return normalise(w, text, err);
 }
 
 /* A folder has no list, or an empty one: what was recorded comes back, or a new one begins. */
-static int begin(struct work *w, const struct uidlist *before, unsigned *trouble, struct err *err)
+static int begin(struct work *w, unsigned *trouble, struct err *err)
 {
-	int rc;
+	int rc = read_before(w, err);
 
-	if (before->known) {
-		uidlist_parse(&w->live, w->in->before->buf, w->in->before->len);
+	if (rc)
+		return rc;
+	if (w->before.known) {
+		uidlist_parse(&w->live, w->before_text.buf, w->before_text.len);
 		w->live.next = w->live.next < UINT32_MAX - LOST_GAP ? w->live.next + LOST_GAP : UINT32_MAX;
 		*trouble |= NUMBER_LOST;
 	} else if (w->in->make) {
@@ -277,7 +306,6 @@ int number_folder(struct disk *d, struct number *in, struct bytes *text, struct 
 {
 	struct work w = { .d = d, .in = in, .fd = file_open_dir(d, in->folder) };
 	struct lock l = { .dirfd = -1 };
-	struct uidlist before = { 0 };
 	struct bytes live = { 0 };
 	int rc;
 
@@ -287,8 +315,6 @@ int number_folder(struct disk *d, struct number *in, struct bytes *text, struct 
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? NUMBER_NONE
 									     : err_errno(err, "cannot open folder '%s'", in->folder);
 	sort(in);
-	if (in->before->len)
-		uidlist_parse(&before, in->before->buf, in->before->len);
 	rc = lock_folder(&l, d, w.fd, in->folder, err);
 	if (rc) {
 		rc = rc == ERR_NOTFOUND ? NUMBER_NONE : rc;
@@ -306,33 +332,27 @@ int number_folder(struct disk *d, struct number *in, struct bytes *text, struct 
 	if (w.live.trouble & UIDLIST_FOREIGN)
 		rc = NUMBER_KEPT;
 	else
-		rc = w.live.known ? NUMBER_DONE : begin(&w, &before, trouble, err);
+		rc = w.live.known ? NUMBER_DONE : begin(&w, trouble, err);
 	if (rc == NUMBER_DONE)
-		rc = work_on(&w, &before, text, st, given, trouble, err);
+		rc = work_on(&w, text, st, given, trouble, err);
 out:
 	lock_release(&l);
 	close(w.fd);
-	lookup_clear(&w.look);
-	uidlist_release(&w.live);
-	uidlist_release(&before);
+	work_release(&w);
 	bytes_release(&live);
 	return rc;
 }
 
-bool number_normal(struct number *in, const struct bytes *live, struct bytes *text)
+int number_normal(struct number *in, const struct bytes *live, struct bytes *text, struct err *err)
 {
-	struct uidlist l = { 0 }, before = { 0 };
-	bool known;
+	struct work w = { .in = in, .fd = -1 };
+	int rc = NUMBER_KEPT;
 
 	sort(in);
-	if (in->before->len)
-		uidlist_parse(&before, in->before->buf, in->before->len);
 	if (live->len)
-		uidlist_parse(&l, live->buf, live->len);
-	known = l.known && !(l.trouble & UIDLIST_FOREIGN);
-	if (known)
-		normalise(in, &l, &before, text);
-	uidlist_release(&l);
-	uidlist_release(&before);
-	return known;
+		uidlist_parse(&w.live, live->buf, live->len);
+	if (w.live.known && !(w.live.trouble & UIDLIST_FOREIGN))
+		rc = normalise(&w, text, err);
+	work_release(&w);
+	return rc;
 }

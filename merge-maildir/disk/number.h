@@ -28,7 +28,9 @@ struct number {
 	const char *folder;
 	struct number_message *v; /* all messages of the folder that are recorded now; sorted by number_folder() */
 	size_t n;
-	const struct bytes *before; /* the list that was recorded before; may be empty */
+	/* Appends the list that was recorded before; nothing if there is none. Asked only when a message has no UID on disk, or the list is gone. */
+	int (*before)(void *ctx, struct bytes *out, struct err *err);
+	void *ctx;
 	bool make;		    /* a folder without any list gets one, with a new UIDVALIDITY */
 };
 
@@ -48,9 +50,9 @@ enum number_result {
 int number_folder(struct disk *d, struct number *in, struct bytes *text, struct stat *st, size_t *given, unsigned *trouble, struct err *err);
 
 /*
- * number_normal: the same without looking at or changing anything on disk but for the content of the list: its normal form for these messages. Messages that have no
- * line keep the one of before. Returns whether text was set: not if live is no list.
+ * number_normal: the same without looking at or changing anything on disk: the normal form that the content live of a list has for these messages. Messages that have no
+ * line keep the one of before. NUMBER_DONE: text was set; NUMBER_KEPT: live is no list; or an err_code.
  */
-bool number_normal(struct number *in, const struct bytes *live, struct bytes *text);
+int number_normal(struct number *in, const struct bytes *live, struct bytes *text, struct err *err);
 
 #endif
