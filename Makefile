@@ -80,6 +80,7 @@ install: all
 	install -m 644 man/*.1 '$(DESTDIR)$(MANDIR)/man1'
 	install -m 644 man/*.7 '$(DESTDIR)$(MANDIR)/man7'
 	install -m 755 $(HOOKS:%=hooks/%) '$(DESTDIR)$(DATADIR)/hooks'
+	install -m 644 scripts/dovecot-git-maildir.conf '$(DESTDIR)$(DATADIR)'
 
 uninstall:
 	for p in git-maildir git-merge-maildir merge-maildir; do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done

@@ -1,12 +1,16 @@
-# dovecot.sh -- a private Dovecot for tests: . $TOP/tests/dovecot.sh after lib.sh. Needs root, because Dovecot does.
+# dovecot.sh -- private Dovecots for tests: . $TOP/tests/dovecot.sh after lib.sh. Needs root, because Dovecot does.
 # shellcheck shell=sh
 #
-# It serves $TRASH/<user> as the Maildir of any user, password "pw", on a port of 127.0.0.1 that was free; sockets, pid and log are
-# in $DOVECOT. Mail belongs to uid $MAIL_UID, and as_mail runs commands as that user with a copy of the program that it can reach.
+# One Dovecot serves $TRASH/<user> as the Maildir of any user (start_dovecot), or each member has one of its own, which serves
+# $TRASH/<member> to any user (start_dovecots a b; port a). The password is "pw", the port of 127.0.0.1 one that was free; sockets, pid and
+# log are in $DOVECOT or $DOVECOT-<member>. Those of members are configured with scripts/dovecot-git-maildir.conf, as the manual says.
+# Mail belongs to uid $MAIL_UID, and as_mail runs commands as that user with a copy of the program that it can reach.
 
 DOVECOT=$TRASH/dovecot
 MAIL_UID=5000
 IMAP=$TOP/tests/imap.py
+SNIPPET=$TOP/scripts/dovecot-git-maildir.conf
+LAYOUT=${LAYOUT:-maildir++}
 
 # need_dovecot: skips the whole script where it cannot run.
 need_dovecot() {
@@ -21,14 +25,25 @@ need_dovecot() {
 	ln -s git-maildir "$TRASH/bin/git-merge-maildir"
 	ln -s git-maildir "$TRASH/bin/merge-maildir"
 	cp "$GIT_CONFIG_GLOBAL" "$TRASH/mailhome/.gitconfig"
+	# A program too, so that what is no shell can run commands in that way.
+	cat >"$TRASH/as_mail" <<-END
+		#!/bin/sh
+		exec setpriv --reuid=$MAIL_UID --regid=$MAIL_UID --clear-groups \\
+			env HOME='$TRASH/mailhome' GIT_CONFIG_GLOBAL='$TRASH/mailhome/.gitconfig' PATH='$TRASH/bin:$PATH' "\$@"
+	END
+	chmod 755 "$TRASH/as_mail"
 	chmod 711 "$TRASH"
 	chown "$MAIL_UID:$MAIL_UID" "$TRASH" "$TRASH/mailhome"
 	as_mail test -x "$TRASH/bin/git-maildir" || skip_all "needs a TMPDIR that other users can enter"
 }
 
 as_mail() {
-	setpriv --reuid="$MAIL_UID" --regid="$MAIL_UID" --clear-groups \
-		env HOME="$TRASH/mailhome" GIT_CONFIG_GLOBAL="$TRASH/mailhome/.gitconfig" PATH="$TRASH/bin:$PATH" "$@"
+	"$TRASH/as_mail" "$@"
+}
+
+# For settle of lib.sh: Dovecot's own processes are not waited for.
+busy() {
+	find /proc/[0-9]*/cwd -maxdepth 0 -lname "$TRASH/*" ! -lname "$DOVECOT*" 2>/dev/null
 }
 
 # mail_pair A B: the Maildir A in $TRASH becomes a member, B a clone of it, and each is the other's peer.
@@ -39,28 +54,45 @@ mail_pair() {
 	as_mail git -C "$TRASH/$1" maildir peer add "$2" "$TRASH/$2.git"
 }
 
+# mail_cluster A B...: the same for any number; each is a peer of every other.
+mail_cluster() {
+	mail_pair "$1" "$2"
+	old="$1 $2"
+	shift 2
+	for new; do
+		as_mail git maildir clone --name="$new" "$TRASH/${old%% *}.git" "$TRASH/$new"
+		for one in $old; do
+			as_mail git -C "$TRASH/$one" maildir peer add "$new" "$TRASH/$new.git"
+			[ "$one" = "${old%% *}" ] || as_mail git -C "$TRASH/$new" maildir peer add "$one" "$TRASH/$one.git"
+		done
+		old="$old $new"
+	done
+}
+
+# dovecot_config PORT DIR MAIL_LOCATION
 dovecot_config() {
 	cat <<-END
-		base_dir = $DOVECOT/run
-		state_dir = $DOVECOT/run
+		base_dir = $2/run
+		state_dir = $2/run
 		instance_name = git-maildir-test
-		log_path = $DOVECOT/log
+		log_path = $2/log
 		protocols = imap
 		ssl = no
 		disable_plaintext_auth = no
 		auth_mechanisms = plain
 		listen = 127.0.0.1
-		mail_location = maildir:$TRASH/%u
+		mail_location = maildir:$3
 		first_valid_uid = 1
 		default_process_limit = 50
 		default_client_limit = 200
+		mail_max_userip_connections = 100
 		passdb {
 		  driver = static
 		  args = password=pw
 		}
 		userdb {
 		  driver = static
-		  args = uid=$MAIL_UID gid=$MAIL_UID home=$DOVECOT/home/%u
+		  args = uid=$MAIL_UID gid=$MAIL_UID home=$2/home/%u
 		}
 		service imap-login {
 		  inet_listener imap {
@@ -78,27 +110,51 @@ dovecot_config() {
 
 # start_dovecot: sets $PORT. Somebody else may take the port between the look and the start: then another one is tried.
 start_dovecot() {
-	install -d -m 755 "$DOVECOT"
-	install -d -m 700 -o "$MAIL_UID" -g "$MAIL_UID" "$DOVECOT/home"
+	start_one "$DOVECOT" "$TRASH/%u" ''
+}
+
+# start_dovecots MEMBER...: one for each, which sees nothing of the others.
+start_dovecots() {
+	for m; do
+		start_one "$DOVECOT-$m" "$TRASH/$m:LAYOUT=$LAYOUT" "!include $SNIPPET" || return 1
+	done
+}
+
+# start_one DIR MAIL_LOCATION MORE_CONFIG
+start_one() {
+	install -d -m 755 "$1"
+	install -d -m 700 -o "$MAIL_UID" -g "$MAIL_UID" "$1/home"
 	for attempt in 1 2 3 4 5; do
 		PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-		dovecot_config "$PORT" >"$DOVECOT/conf"
-		rm -f "$DOVECOT/log"
-		if dovecot -c "$DOVECOT/conf" >"$DOVECOT/start" 2>&1 && soon test -s "$DOVECOT/run/master.pid" &&
-			soon "$IMAP" "$PORT" probe list; then
+		dovecot_config "$PORT" "$1" "$2" >"$1/conf"
+		echo "$3" >>"$1/conf"
+		rm -f "$1/log"
+		if dovecot -c "$1/conf" >"$1/start" 2>&1 && soon test -s "$1/run/master.pid" && soon "$IMAP" "$PORT" probe capability; then
+			echo "$PORT" >"$1/port"
+			rm -rf "$TRASH/probe"
 			return
 		fi
 		echo "attempt $attempt on port $PORT:"
-		cat "$DOVECOT/start" "$DOVECOT/log"
-		stop_dovecot
+		cat "$1/start" "$1/log"
+		stop_one "$1"
 	done
 	return 1
 }
 
-# stop_dovecot: only ever the one that was started here.
+# port MEMBER: where its Dovecot listens.
+port() {
+	cat "$DOVECOT-$1/port"
+}
+
+# stop_dovecot: only ever those that were started here.
 stop_dovecot() {
-	if [ -s "$DOVECOT/run/master.pid" ]; then
-		pid=$(cat "$DOVECOT/run/master.pid")
+	for dir in "$DOVECOT" "$DOVECOT"-*; do
+		[ ! -d "$dir" ] || stop_one "$dir"
+	done
+}
+stop_one() {
+	if [ -s "$1/run/master.pid" ]; then
+		pid=$(cat "$1/run/master.pid")
 		kill "$pid" 2>/dev/null
 		tries=0
 		while kill -0 "$pid" 2>/dev/null && [ $tries -lt 50 ]; do
@@ -108,9 +164,96 @@ stop_dovecot() {
 	fi
 }
 
-# log_is_quiet: Dovecot saw nothing that it warns of.
+# log_is_quiet [MEMBER...]: Dovecot saw nothing that it warns of.
 log_is_quiet() {
-	if grep -E 'Warning|Error|Fatal|Panic' "$DOVECOT/log"; then
-		return 1
-	fi
+	for log in "$DOVECOT/log" "$DOVECOT"-*/log; do
+		[ ! -f "$log" ] || not grep -E 'Warning|Error|Fatal|Panic' "$log" || return 1
+	done
+}
+
+# imap MEMBER ARGS...: a client of that member: see imap.py. client MEMBER: does there what standard input says.
+imap() {
+	member=$1
+	shift
+	"$IMAP" "$(port "$member")" mail "$@"
+}
+client() {
+	imap "$1" 'do'
+}
+
+# imap_dump MEMBER: all that an IMAP client can see of it that must be equal on all members, as text that diff understands.
+imap_dump() {
+	conf=$DOVECOT-$1/conf
+	doveadm -c "$conf" -f flow fetch -u mail \
+		'mailbox uid guid flags date.received hdr.message-id size.virtual size.physical' ALL >"$HOME/fetched" || return 1
+	python3 -c 'import re, sys
+def flags(m):
+	return "flags=" + " ".join(sorted(set(m.group(1).split()) - {"\\Recent"})) + " date.received="
+print("".join(sorted(re.sub(r"flags=(.*?) ?date\.received=", flags, line) for line in sys.stdin)), end="")' <"$HOME/fetched" || return 1
+	doveadm -c "$conf" -f flow mailbox status -u mail 'messages uidnext uidvalidity guid' '*' >"$HOME/fetched" || return 1
+	sort "$HOME/fetched"
+	doveadm -c "$conf" mailbox list -s -u mail >"$HOME/fetched" || return 1
+	sed 's/^/subscribed /' "$HOME/fetched" | sort
+}
+
+# same_imap A B...: a client sees the same on all of them.
+same_imap() {
+	for m; do
+		imap_dump "$m" >"$HOME/imap.$m" || return 1
+	done
+	one=$1
+	shift
+	for m; do
+		diff "$HOME/imap.$one" "$HOME/imap.$m" || { echo "IMAP on $one (<) and $m (>) differs"; return 1; }
+	done
+}
+
+# sync_all M...: syncs until nothing moves any more.
+sync_all() {
+	round=1
+	while [ $round -lt 6 ]; do
+		before=$(mail_heads "$@")
+		for m; do
+			as_mail git -C "$TRASH/$m" maildir sync >>"$HOME/synced" || { echo "sync of $m: status $?"; return 1; }
+			settle
+		done
+		[ "$before" != "$(mail_heads "$@")" ] || return 0
+		round=$((round + 1))
+	done
+	echo 'no rest after 5 rounds'
+	return 1
+}
+mail_heads() {
+	for m; do as_mail git -C "$TRASH/$m" rev-parse HEAD || return 1; done
+}
+
+# mail_of MEMBER: folders, names and contents, but not the letters of keywords, which are a member's own.
+mail_of() {
+	mail_list "$TRASH/$1" | sed 's/\(:2,[A-Z]*\)[a-z]*$/\1/' | sort
+}
+
+# equal M...: they hold the same, on disk and for clients, at the same commit, and git sees nothing that is not recorded. Where members
+# gave a letter to different keywords, the letters on disk differ, and git status shows these messages.
+equal() {
+	heads=$(mail_heads "$@")
+	[ "$(echo "$heads" | sort -u | wc -l)" = 1 ] || { echo "heads of $*:" "$heads"; return 1; }
+	for m; do
+		as_mail git -C "$TRASH/$m" status --porcelain | sed '/cur\/[^\/]*:2,[A-Z]*[a-z][a-z]*"*$/d' >"$HOME/porcelain"
+		[ ! -s "$HOME/porcelain" ] || { echo "git status of $m:"; cat "$HOME/porcelain"; return 1; }
+		mail_of "$m" >"$HOME/mail.$m"
+		diff "$HOME/mail.$1" "$HOME/mail.$m" || { echo "the mail of $1 (<) and $m (>) differs"; return 1; }
+	done
+	same_imap "$@"
+}
+# untouched M...: git status has nothing to show at all.
+untouched() {
+	for m; do
+		as_mail git -C "$TRASH/$m" status --porcelain >"$HOME/porcelain"
+		[ ! -s "$HOME/porcelain" ] || { echo "git status of $m:"; cat "$HOME/porcelain"; return 1; }
+	done
+}
+
+# mail_count MEMBER: how many messages it has.
+mail_count() {
+	find "$TRASH/$1" -type f \( -path '*/cur/*' -o -path '*/new/*' \) | wc -l
 }

@@ -30,10 +30,16 @@ static void add_gone(struct compare *c, size_t i)
 	c->gone[c->ngone++] = i;
 }
 
-static void add_fresh(struct compare *c, const char *folder, enum name_sub sub, const struct scan_entry *e, size_t was)
+/* A name on disk, as it is recorded. */
+struct named {
+	const char *name;
+	uint8_t len;
+};
+
+static void add_fresh(struct compare *c, const char *folder, enum name_sub sub, const struct scan_entry *e, const struct named *as, size_t was)
 {
 	MEM_GROW(c->fresh, c->nfresh, c->fresh_cap);
-	c->fresh[c->nfresh++] = (struct compare_fresh){ folder, sub, e, was };
+	c->fresh[c->nfresh++] = (struct compare_fresh){ folder, sub, e, as->name, as->len, was };
 }
 
 static struct scan_folder *find_folder(const struct scan *s, const char *path, size_t len)
@@ -66,17 +72,73 @@ static bool same_stat(const struct disk *d, const char *path, const struct index
 	return (uint32_t)st.st_size == e->st.size && (uint32_t)st.st_mtime == e->st.mtime_s;
 }
 
+/* The name with which the message of this key is recorded in the folder, or NULL. */
+static const char *recorded_name(struct arena *a, const struct index *ix, const char *folder, const struct scan_entry *e)
+{
+	size_t keylen = strcspn(e->name, ":");
+
+	for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++) {
+		char *key = compare_path(a, folder, sub, arena_strn(a, e->name, keylen));
+		size_t lo = 0, hi = ix->n, len = strlen(key);
+
+		while (lo < hi) {
+			size_t mid = (lo + hi) / 2;
+
+			if (strcmp(ix->v[mid].path, key) < 0)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		/* "key,S=1" may come between "key" and "key:2,". */
+		for (; lo < ix->n && !strncmp(ix->v[lo].path, key, len); lo++)
+			if (!ix->v[lo].path[len] || ix->v[lo].path[len] == ':')
+				return ix->v[lo].path + len - keylen;
+	}
+	return NULL;
+}
+
+/* The names of a directory as they are recorded: an array to be freed. */
+static int name_all(struct compare *c, const struct index *ix, const struct compare_opts *opts, const struct scan_folder *f,
+		    const struct scan_dir *dir, struct named **out, struct err *err)
+{
+	struct words_folder *words = NULL;
+	char name[NAME_LONGEST + 1];
+	int ret = dir->n ? words_of(opts->words, f->path, &words, err) : 0;
+	bool plain = !words || words_is_plain(words);
+
+	if (ret < 0)
+		return ret;
+	*out = mem_alloc((dir->n + 1) * sizeof(**out));
+	for (size_t k = 0; k < dir->n; k++) {
+		const struct scan_entry *e = &dir->v[k];
+		size_t len;
+
+		(*out)[k] = (struct named){ e->name, e->len };
+		if (plain)
+			continue;
+		len = words_canonical(words, name, e->name, e->len,
+				      words->hidden ? recorded_name(&c->scan.arena, ix, f->path, e) : NULL);
+		if (len != e->len || memcmp(name, e->name, len) != 0)
+			(*out)[k] = (struct named){ arena_strn(&c->scan.arena, name, len), (uint8_t)len };
+	}
+	return 0;
+}
+
 /* Matches the names on disk in one directory with the index entries from lo up to hi, whose paths begin with prefix bytes of directory. */
-static void compare_dir(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts,
-			const struct scan_folder *f, enum name_sub sub, size_t lo, size_t hi, size_t prefix)
+static int compare_dir(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts,
+		       const struct scan_folder *f, enum name_sub sub, size_t lo, size_t hi, size_t prefix, struct err *err)
 {
 	const struct scan_dir *dir = &f->sub[sub];
 	struct hash_table t;
+	struct named *as = NULL;
 	bool *seen;
+	int ret = name_all(c, ix, opts, f, dir, &as, err);
 
+	if (ret < 0)
+		return ret;
 	hash_init(&t, dir->n);
 	for (size_t k = 0; k < dir->n; k++)
-		hash_add(&t, hash_bytes(dir->v[k].name, dir->v[k].len), k);
+		hash_add(&t, hash_bytes(as[k].name, as[k].len), k);
 	seen = mem_zalloc(dir->n + 1);
 	for (size_t i = lo; i < hi; i++) {
 		const struct index_entry *e = &ix->v[i];
@@ -86,7 +148,7 @@ static void compare_dir(struct compare *c, const struct index *ix, const struct 
 		bool found = false;
 
 		while (hash_next(&t, h, &it, &k))
-			if (dir->v[k].len == len && !memcmp(dir->v[k].name, name, len)) {
+			if (as[k].len == len && !memcmp(as[k].name, name, len)) {
 				found = true;
 				break;
 			}
@@ -95,14 +157,17 @@ static void compare_dir(struct compare *c, const struct index *ix, const struct 
 			continue;
 		}
 		seen[k] = true;
-		if ((opts->full || (uint32_t)dir->v[k].ino != e->st.ino) && !same_stat(d, e->path, e))
-			add_fresh(c, f->path, sub, &dir->v[k], i);
+		if ((opts->full || (uint32_t)dir->v[k].ino != e->st.ino) &&
+		    !same_stat(d, compare_path(&c->scan.arena, f->path, sub, dir->v[k].name), e))
+			add_fresh(c, f->path, sub, &dir->v[k], &as[k], i);
 	}
 	for (size_t k = 0; k < dir->n; k++)
 		if (!seen[k])
-			add_fresh(c, f->path, sub, &dir->v[k], COMPARE_NONE);
+			add_fresh(c, f->path, sub, &dir->v[k], &as[k], COMPARE_NONE);
 	free(seen);
+	free(as);
 	hash_release(&t);
+	return 0;
 }
 
 static void add_lost(struct compare *c, const struct scan_folder *f, enum name_sub sub, size_t messages)
@@ -116,12 +181,27 @@ static int file_cmp(const void *a, const void *b)
 	return strcmp(a, ((const struct scan_file *)b)->path);
 }
 
-static void compare_one_file(struct compare *c, const struct disk *d, const struct index_entry *e, size_t i, bool *file_seen)
+/* UIDs and keywords belong to a folder; files of that name elsewhere are no business of ours. */
+static bool is_of_folder(enum path_class class)
+{
+	return class == PATH_UIDLIST || class == PATH_KEYWORDS;
+}
+
+static void compare_one_file(struct compare *c, const struct disk *d, const struct index_entry *e, size_t i, const struct path *p,
+			     bool *file_seen)
 {
 	const struct scan_file *f = c->scan.nfiles ? bsearch(e->path, c->scan.files, c->scan.nfiles,
 							     sizeof(*c->scan.files), file_cmp) : NULL;
+	const struct scan_folder *in = is_of_folder(p->class) ? find_folder(&c->scan, e->path, p->folderlen) : NULL;
 	struct stat st;
 
+	if (is_of_folder(p->class) && !(in && in->sub[NAME_CUR].present)) {
+		add_gone(c, i);
+		return;
+	}
+	/* A folder does not lose its UIDs because their list is gone. */
+	if (!f && in)
+		return;
 	if (!f) {
 		/* A file that is replaced by rename while its directory is read can be missed by the scan: ask for it by name. */
 		if (fstatat(d->root, e->path, &st, AT_SYMLINK_NOFOLLOW) < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -133,14 +213,28 @@ static void compare_one_file(struct compare *c, const struct disk *d, const stru
 	c->files[c->nfiles++] = (struct compare_file){ f, i };
 }
 
+/* Whether a file that is not recorded is one to record. */
+static bool is_new_file(const struct compare *c, const struct scan_file *file)
+{
+	const struct scan_folder *in;
+	struct path p;
+
+	if (!is_of_folder(file->class))
+		return true;
+	path_parse(&p, file->path, strlen(file->path));
+	in = find_folder(&c->scan, file->path, p.folderlen);
+	return in && in->sub[NAME_CUR].present;
+}
+
 /* Goes once over the index and the scan. */
-static void compare_all(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts)
+static int compare_all(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts, struct err *err)
 {
 	bool *dir_seen = mem_zalloc(2 * c->scan.nfolders + 1), *file_seen = mem_zalloc(c->scan.nfiles + 1);
 	size_t i = 0;
+	int ret = 0;
 
 	c->ngone = c->nfresh = c->nfiles = c->nlost = c->messages = 0;
-	while (i < ix->n) {
+	while (i < ix->n && !ret) {
 		const struct index_entry *e = &ix->v[i];
 		struct path p;
 		const struct scan_folder *f;
@@ -148,12 +242,12 @@ static void compare_all(struct compare *c, const struct index *ix, const struct 
 		char *dir;
 
 		path_parse(&p, e->path, e->len);
-		if (p.class == PATH_IGNORED || path_is_local(p.class) || (e->mode & 0170000) != 0100000) {
+		if (p.class == PATH_IGNORED || (e->mode & 0170000) != 0100000) {
 			add_gone(c, i++);
 			continue;
 		}
 		if (p.class != PATH_MESSAGE) {
-			compare_one_file(c, d, e, i++, file_seen);
+			compare_one_file(c, d, e, i++, &p, file_seen);
 			continue;
 		}
 		prefix = (size_t)(p.name - e->path);
@@ -170,20 +264,21 @@ static void compare_all(struct compare *c, const struct index *ix, const struct 
 		if (!f->sub[p.sub].present)
 			add_lost(c, f, p.sub, hi - i);
 		else if (!f->sub[p.sub].unchanged)
-			compare_dir(c, ix, d, opts, f, p.sub, i, hi, prefix);
+			ret = compare_dir(c, ix, d, opts, f, p.sub, i, hi, prefix, err);
 		i = hi;
 	}
 	for (size_t k = 0; k < c->scan.nfolders; k++)
-		for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++)
+		for (unsigned sub = NAME_NEW; sub <= NAME_CUR && !ret; sub++)
 			if (!dir_seen[2 * k + sub])
-				compare_dir(c, ix, d, opts, &c->scan.folders[k], sub, 0, 0, 0);
-	for (size_t k = 0; k < c->scan.nfiles; k++)
-		if (!file_seen[k]) {
+				ret = compare_dir(c, ix, d, opts, &c->scan.folders[k], sub, 0, 0, 0, err);
+	for (size_t k = 0; k < c->scan.nfiles && !ret; k++)
+		if (!file_seen[k] && is_new_file(c, &c->scan.files[k])) {
 			MEM_GROW(c->files, c->nfiles, c->files_cap);
 			c->files[c->nfiles++] = (struct compare_file){ &c->scan.files[k], COMPARE_NONE };
 		}
 	free(dir_seen);
 	free(file_seen);
+	return ret;
 }
 
 /*
@@ -329,9 +424,9 @@ int compare_disk(struct compare *c, const struct index *ix, const struct disk *d
 	for (int tries = 0;; tries++) {
 		if (whole && (ret = scan_again(c, d, opts, err)) < 0)
 			return ret;
-		compare_all(c, ix, d, opts);
-		if (drop_ghosts(c, d))
-			compare_all(c, ix, d, opts);
+		words_again(opts->words);
+		if ((ret = compare_all(c, ix, d, opts, err)) < 0 || (drop_ghosts(c, d) && (ret = compare_all(c, ix, d, opts, err)) < 0))
+			return ret;
 		if (!c->scan.nfolders && c->messages)
 			return err_set(err, ERR_NOTMEMBER,
 				       "'%s' has no folder at all, but %zu messages are recorded in it: is it mounted?", d->path, c->messages);

@@ -9,6 +9,7 @@
 #include "../disk/scan.h"
 #include "../repo/index.h"
 #include "stamps.h"
+#include "words.h"
 
 #define COMPARE_NONE ((size_t)-1)
 
@@ -16,7 +17,9 @@
 struct compare_fresh {
 	const char *folder;
 	enum name_sub sub;
-	const struct scan_entry *entry;
+	const struct scan_entry *entry; /* as it is on disk */
+	const char *name;		/* with the letters of what is recorded: mostly entry->name itself */
+	uint8_t len;
 	size_t was; /* the index entry of the same path, when only its inode is another; else COMPARE_NONE */
 };
 
@@ -50,6 +53,7 @@ struct compare {
 
 struct compare_opts {
 	struct stamps *stamps; /* directories that need not be read; NULL: read all */
+	struct words *words;   /* for letters of keywords; of the same index */
 	bool full;	       /* compare size and mtime of every message as well */
 };
 

@@ -9,22 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
+
+#include "../disk/validity.h"
 
 static int by_path(const void *key, const void *file)
 {
 	return strcmp(key, ((const struct scan_file *)file)->path);
-}
-
-static void new_id(char id[MARKER_ID_HEX + 1])
-{
-	unsigned char raw[MARKER_ID_HEX / 2];
-
-	while (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-		continue;
-	for (size_t i = 0; i < sizeof(raw); i++)
-		snprintf(id + 2 * i, 3, "%02x", raw[i]);
 }
 
 int dates_open(struct dates *dt, const struct scan *scan, const struct index *ix, struct repo *r, struct err *err)
@@ -46,7 +37,7 @@ int dates_open(struct dates *dt, const struct scan *scan, const struct index *ix
 		x->missing = x->loaded = true;
 		at = index_find(ix, x->path, strlen(x->path));
 		if (at < 0) {
-			new_id(x->marker.id);
+			validity_new_guid(x->marker.id);
 			continue;
 		}
 		if ((ret = objects_read(r, &ix->v[at].oid, OBJECTS_BLOB, &x->before, err)) < 0)

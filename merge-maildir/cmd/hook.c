@@ -176,7 +176,7 @@ static int push_to_checkout(struct member *m, const struct oid *pushed, struct e
 		goto out;
 	}
 	if ((ret = converge_frontier(&c, &m->repo, &frontier, rec.head_known ? &rec.tree : NULL, NULL, &mopts, NULL, err)) < 0 ||
-	    (ret = update_prepare(&u, m, &c, NULL, err)) < 0 || (ret = update_apply(&u, &rec.index, err)) < 0)
+	    (ret = update_prepare(&u, m, &c, NULL, err)) < 0 || (ret = update_apply(&u, &rec.index, true, err)) < 0)
 		goto out;
 	/* No tree is written: the index is brought to the pushed tree by the next record, which finds it out of step. */
 out:

@@ -34,11 +34,11 @@ struct query {
 /* 1 if the change is asked for, 0 if not, or an err_code. */
 static int wanted(struct query *q, const struct change *c, struct err *err)
 {
-	bool marker = (c->kind == CHANGE_FILE_PUT || c->kind == CHANGE_FILE_GONE) && (c->fto ? c->fto : c->ffrom)->class == PATH_MARKER;
+	bool quiet = (c->kind == CHANGE_FILE_PUT || c->kind == CHANGE_FILE_GONE) && path_is_quiet((c->fto ? c->fto : c->ffrom)->class);
 	int ret = 0;
 
-	/* Markers are spoken of as folders that come and go. */
-	if (marker || (q->folder && !which_folder(q->folder, c->folder) && !which_folder(q->folder, c->to_folder)))
+	/* Markers are spoken of as folders that come and go, and UIDs not at all. */
+	if (quiet || (q->folder && !which_folder(q->folder, c->folder) && !which_folder(q->folder, c->to_folder)))
 		return 0;
 	if (!q->which)
 		return 1;

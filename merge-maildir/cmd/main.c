@@ -27,6 +27,7 @@ static const struct {
 	{ "log", log_main, "show what happened to a folder or a message" },
 	{ "restore", restore_main, "bring back what was deleted" },
 	{ "hook", hook_main, NULL }, /* called by the hooks that init installs */
+	{ "clean", clean_main, NULL }, /* called by git: the filter that init configures */
 };
 
 static int help(FILE *to)

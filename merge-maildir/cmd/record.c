@@ -24,6 +24,7 @@
 #include "exit.h"
 #include "fresh.h"
 #include "progress.h"
+#include "uids.h"
 #include "upkeep.h"
 #include "verbs.h"
 
@@ -40,7 +41,7 @@ struct work {
 	struct store from, to; /* what differs: before and now */
 	struct changes changes;
 	struct dates dates;
-	bool unread; /* something vanished before it was read */
+	bool unread; /* something vanished before it was read, or could not be looked at */
 };
 
 /* Puts what the comparison found into two stores that hold only what differs. */
@@ -71,7 +72,7 @@ static void fill_to(struct work *w)
 	for (size_t i = 0; i < c->nfresh; i++) {
 		const struct compare_fresh *f = &c->fresh[i];
 		const struct fresh *x = &w->fresh[i];
-		const char *path = compare_path(&w->res->edits.arena, f->folder, f->sub, f->entry->name);
+		const char *path = compare_path(&w->res->edits.arena, f->folder, f->sub, f->name);
 
 		if (!x->there) {
 			w->unread = true;
@@ -85,7 +86,7 @@ static void fill_to(struct work *w)
 				continue;
 			store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
 		}
-		store_add_msg(store_folder(&w->to, f->folder, strlen(f->folder)), f->sub, f->entry->name, f->entry->len, &x->oid);
+		store_add_msg(store_folder(&w->to, f->folder, strlen(f->folder)), f->sub, f->name, f->len, &x->oid);
 	}
 }
 
@@ -101,6 +102,9 @@ static int fill_files(struct work *w, struct err *err)
 		struct fresh x = { 0 };
 		int ret;
 
+		/* See uids.h. */
+		if (f->class == PATH_UIDLIST || f->class == PATH_KEYWORDS)
+			continue;
 		/* Markers are written only by us, by rename: their inode tells. */
 		if (same_stat && e->mode == f->mode && (f->class == PATH_MARKER || f->size > SMALL_FILE))
 			continue;
@@ -158,7 +162,7 @@ static size_t count_deletions(const struct changes *c)
 }
 
 /*
- * Takes the deletions out of the changes and of the edits: HEAD keeps the messages, and the markers of the folders that they
+ * Takes the deletions out of the changes and of the edits: HEAD keeps the messages, and the markers, UIDs and keywords of the folders that they
  * were in, until a person confirms.
  */
 static void hold_deletions(struct work *w)
@@ -173,7 +177,9 @@ static void hold_deletions(struct work *w)
 
 		if (c->kind == CHANGE_DELETE) {
 			paths[n] = compare_path(&w->res->edits.arena, c->folder, c->from->sub, c->from->name);
-		} else if (c->kind == CHANGE_FOLDER_GONE || (c->kind == CHANGE_FILE_GONE && c->ffrom->class == PATH_MARKER)) {
+		} else if (c->kind == CHANGE_FILE_GONE && path_is_quiet(c->ffrom->class)) {
+			paths[n] = c->ffrom->path;
+		} else if (c->kind == CHANGE_FOLDER_GONE) {
 			paths[n] = arena_printf(&w->res->edits.arena, "%s%s%s", c->folder, *c->folder ? "/" : "", PATH_MARKER_NAME);
 		} else {
 			w->changes.v[keep++] = *c;
@@ -208,7 +214,7 @@ static int note_dates(struct work *w, struct err *err)
 
 	hash_init(&by_name, c->nfresh);
 	for (size_t i = 0; i < c->nfresh; i++)
-		hash_add(&by_name, hash_bytes(&c->fresh[i].entry->name, sizeof(char *)), i);
+		hash_add(&by_name, hash_bytes(&c->fresh[i].name, sizeof(char *)), i);
 	for (size_t i = 0; i < w->changes.n && !ret; i++) {
 		const struct change *x = &w->changes.v[i];
 		size_t it = 0, at;
@@ -219,7 +225,7 @@ static int note_dates(struct work *w, struct err *err)
 		if (!x->to || ret)
 			continue;
 		while (hash_next(&by_name, hash_bytes(&x->to->name, sizeof(char *)), &it, &at))
-			if (c->fresh[at].entry->name == x->to->name && !w->fresh[at].renamed)
+			if (c->fresh[at].name == x->to->name && !w->fresh[at].renamed)
 				ret = dates_set(&w->dates, d, x->to_folder, x->to->name, x->to->keylen, w->fresh[at].mtime, err);
 	}
 	hash_release(&by_name);
@@ -336,6 +342,20 @@ static int find_changes(struct work *w, struct err *err)
 	return 0;
 }
 
+/* Last, because which messages a list is to have is known when all of them are in the index. */
+static int record_imap(struct work *w, struct err *err)
+{
+	struct record_result *res = w->res;
+	struct uids u = { .m = w->m, .ix = &res->index, .compare = &res->compare, .changes = &w->changes, .words = &res->words, .batch = w->batch };
+	int ret = uids_record(&u, &res->imap_edits, err);
+
+	if (ret < 0)
+		return ret;
+	w->unread |= u.later;
+	index_edit(&res->index, res->imap_edits.v, res->imap_edits.n);
+	return 0;
+}
+
 static int carry_out(struct work *w, struct err *err)
 {
 	struct record_result *res = w->res;
@@ -347,15 +367,17 @@ static int carry_out(struct work *w, struct err *err)
 		return ret;
 	edits_unique(&w->res->edits);
 	index_edit(&res->index, w->res->edits.v, w->res->edits.n);
+	if ((ret = record_imap(w, err)) < 0)
+		return ret;
 	if ((ret = index_write_tree(&res->index, w->batch, &res->tree, err)) < 0)
 		return ret;
 	res->changed = !res->head_known || !oid_eq(&before, &res->tree);
 	if (res->changed) {
-		/* Markers that were only written again are not among the changes. */
+		/* Markers and lists that were only written again are not among the changes. */
 		if (w->changes.n || !res->head_known)
 			summary_of(&w->changes, &res->summary);
 		else
-			bytes_addstr(&res->summary, "Dates of messages changed");
+			bytes_addstr(&res->summary, res->imap_edits.n ? SUMMARY_IMAP : "Dates of messages changed");
 		if ((ret = write_commit(w, err)) < 0)
 			return ret;
 	}
@@ -373,7 +395,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 {
 	struct work w = { .m = m, .opts = opts, .res = res };
 	struct stamps stamps = { 0 };
-	struct compare_opts copts = { .full = opts->full };
+	struct compare_opts copts = { .full = opts->full, .words = &res->words };
 	int ret;
 
 	memset(res, 0, sizeof(*res));
@@ -388,6 +410,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 		return ret;
 	if ((ret = index_load(&res->index, &m->repo, res->head_known ? &res->tree : NULL, err)) < 0)
 		return ret;
+	words_init(&res->words, &m->repo, &m->disk, &res->index);
 	/* Stamps say that names did not change; what the index does not know they cannot help with. */
 	if (res->head_known && res->index.in_step) {
 		stamps_load(&stamps, &m->repo, &res->tree);
@@ -422,6 +445,8 @@ void record_release(struct record_result *res)
 	compare_release(&res->compare);
 	index_release(&res->index);
 	edits_release(&res->edits);
+	edits_release(&res->imap_edits);
+	words_release(&res->words);
 	bytes_release(&res->summary);
 }
 

@@ -27,6 +27,8 @@ struct record_result {
 	struct bytes summary;  /* the commit message, when changed */
 	struct index index;    /* the state of HEAD after it; with dry_run before it */
 	struct edits edits;    /* what was done to the index, which borrows the paths */
+	struct edits imap_edits; /* the same for UIDs and keywords */
+	struct words words;
 	struct compare compare; /* what was on disk */
 	size_t messages;	/* recorded in HEAD before */
 	size_t held;		/* deletions held back because they are too many */

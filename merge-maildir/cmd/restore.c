@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/keywords.h"
 #include "../core/plan.h"
 #include "../disk/apply.h"
 #include "exit.h"
@@ -95,6 +96,20 @@ static void op_hash(void *ctx, const void *buf, size_t len, struct oid *out)
 	objects_hash(OBJECTS_BLOB, buf, len, out);
 }
 
+/* Names have the letters of what is recorded now; UIDs are for the record to give. */
+static int op_imap(void *ctx, const char *folder, enum path_class class, bool before, struct bytes *out, struct err *err)
+{
+	struct restore *r = ctx;
+	struct arena a = { 0 };
+	const char *path = arena_printf(&a, "%s%s%s", folder, *folder ? "/" : "", KEYWORDS_NAME);
+	ssize_t at = class == PATH_KEYWORDS ? index_find(&r->rec.index, path, strlen(path)) : -1;
+	int ret = at < 0 ? ERR_NOTFOUND : objects_read(&r->m->repo, &r->rec.index.v[at].oid, OBJECTS_BLOB, out, err);
+
+	(void)before;
+	arena_release(&a);
+	return ret;
+}
+
 static void op_progress(void *ctx, size_t done, size_t total)
 {
 	progress_step(&((struct restore *)ctx)->progress, done, total);
@@ -155,7 +170,7 @@ static int prepare(struct restore *r, struct err *err)
 
 static int carry_out(struct restore *r, const struct plan *p, struct err *err)
 {
-	struct apply_ops ops = { r, op_read, op_hash, NULL, op_progress };
+	struct apply_ops ops = { .ctx = r, .read = op_read, .hash = op_hash, .imap = op_imap, .progress = op_progress };
 	struct apply_opts opts = { 0 };
 	struct apply_result res;
 	char hex[OID_HEX + 1];

@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/keywords.h"
 #include "../core/path.h"
+#include "../core/uidlist.h"
 #include "../repo/io.h"
 #include "../repo/peer.h"
 #include "../repo/run.h"
@@ -42,6 +44,7 @@ static const struct {
 	{ "merge.ff", "false", true }, /* a fast-forward runs no strategy: git would write into cur/ itself */
 	{ "merge.maildir.name", "Maildir merge", false },
 	{ "merge.maildir.driver", "merge-maildir %O %A %B %P", false },
+	{ "filter.maildir.clean", "git-maildir clean %f", false }, /* what .gitattributes names: git sees lists as record does */
 	{ "receive.denyCurrentBranch", "updateInstead", true }, /* together with our push-to-checkout hook */
 	{ "receive.fsckObjects", "true", false },
 	{ "fetch.fsckObjects", "true", false },
@@ -49,7 +52,7 @@ static const struct {
 	{ "receive.shallowUpdate", "true", false }, /* members are pruned at different points */
 };
 
-static const char attributes[] = "* -text merge=maildir\n";
+static const char *const attributes[] = { "* -text merge=maildir\n", UIDLIST_NAME " filter=maildir\n", KEYWORDS_NAME " filter=maildir\n" };
 
 /* Whether path is dir or below it. */
 static bool is_below(const char *path, const char *dir)
@@ -169,7 +172,8 @@ static int write_rules(const struct repo *r, struct err *err)
 		return ret;
 	if (asprintf(&path, "%s/.gitattributes", r->worktree) < 0)
 		return err_set(err, ERR_FAIL, "out of memory");
-	ret = ensure_text(path, attributes, err);
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes) && !ret; i++)
+		ret = ensure_text(path, attributes[i], err);
 	free(path);
 	return ret;
 }

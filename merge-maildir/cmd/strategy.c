@@ -33,13 +33,15 @@ static int merge(struct member *m, const struct oids *bases, const struct oid *o
 	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
 	struct objects_batch *batch = objects_begin(&m->repo);
 	struct compare compare = { 0 };
-	struct compare_opts copts = { 0 };
+	struct words words;
+	struct compare_opts copts = { .words = &words };
 	struct index ix = { 0 };
 	struct converge c = { 0 };
 	struct update u = { 0 };
 	struct oid head_tree, tree;
 	int ret;
 
+	words_init(&words, &m->repo, &m->disk, &ix);
 	if ((ret = tree_of(&m->repo, ours, &head_tree, err)) < 0 || (ret = index_load(&ix, &m->repo, &head_tree, err)) < 0 ||
 	    (ret = compare_disk(&compare, &ix, &m->disk, &copts, err)) < 0)
 		goto out;
@@ -49,12 +51,13 @@ static int merge(struct member *m, const struct oids *bases, const struct oid *o
 	}
 	if ((ret = converge_pair(&c, &m->repo, bases, ours, theirs, &head_tree, batch, &mopts, err)) < 0 ||
 	    (ret = update_prepare(&u, m, &c, batch, err)) < 0 || (ret = update_tree(&u, &ix, batch, &tree, err)) < 0 ||
-	    (ret = objects_flush(batch, err)) < 0 || (ret = update_apply(&u, &ix, err)) < 0)
+	    (ret = objects_flush(batch, err)) < 0 || (ret = update_apply(&u, &ix, true, err)) < 0)
 		goto out;
 	ret = update_index(&u, &ix, err);
 out:
 	index_release(&ix);
 	compare_release(&compare);
+	words_release(&words);
 	update_release(&u);
 	converge_release(&c);
 	objects_end(batch);

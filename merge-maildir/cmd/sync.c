@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../core/hash.h"
+#include "../core/keywords.h"
 #include "../core/summary.h"
 #include "../disk/repair.h"
 #include "../repo/converge.h"
@@ -123,15 +124,21 @@ static void warn_no_base(struct member *m, const struct oids *frontier)
 	oids_release(&before);
 }
 
+/* How a round is to be done. */
+struct round {
+	bool dry_run, quiet;
+	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
+};
+
 /*
  * Merges, applies, moves HEAD, in this order: a kill in between leaves a disk that is ahead of HEAD, which the next record takes as changes of its own,
  * and merging them with the peer that made them gives the same result again.
  */
-static int merge_known(struct member *m, struct record_result *rec, const struct oids *frontier, struct oid *bad, bool dry_run,
-		       bool quiet, struct sync_outcome *out, bool *again, struct err *err)
+static int merge_known(struct member *m, struct record_result *rec, const struct oids *frontier, struct oid *bad, const struct round *how,
+		       struct sync_outcome *out, bool *again, struct err *err)
 {
 	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
-	struct objects_batch *batch = dry_run ? NULL : objects_begin(&m->repo);
+	struct objects_batch *batch = how->dry_run ? NULL : objects_begin(&m->repo);
 	struct oid target = frontier->v[0], tree;
 	struct converge c = { 0 };
 	struct update u = { 0 };
@@ -142,15 +149,15 @@ static int merge_known(struct member *m, struct record_result *rec, const struct
 	    (ret = update_prepare(&u, m, &c, batch, err)) < 0)
 		goto done;
 	summary_of(&u.changes, &summary);
-	if (dry_run) {
+	if (how->dry_run) {
 		update_print(&u);
 		goto done;
 	}
 	if ((ret = update_tree(&u, &rec->index, batch, &tree, err)) < 0)
 		goto done;
-	if (frontier->n > 1 && (ret = history_view(&m->repo, batch, frontier, &tree, &target, err)) < 0)
+	if (frontier->n > 1 && (ret = history_view(&m->repo, batch, frontier, &tree, c.fresh != 0, &target, err)) < 0)
 		goto done;
-	if ((ret = objects_flush(batch, err)) < 0 || (ret = update_apply(&u, &rec->index, err)) < 0 ||
+	if ((ret = objects_flush(batch, err)) < 0 || (ret = update_apply(&u, &rec->index, how->settle, err)) < 0 ||
 	    (ret = repo_set_head(&m->repo, &target, rec->head_known ? &rec->head : NULL,
 				 frontier->n > 1 ? "sync: merge" : "sync: forward", err)) < 0)
 		goto done;
@@ -161,9 +168,11 @@ static int merge_known(struct member *m, struct record_result *rec, const struct
 	ret = 0;
 	record_keep_stamps(m, rec, &tree, update_touched, &u);
 	warn_no_base(m, frontier);
+	if (c.lost)
+		exit_warn("%zu keywords of other members find no letter any more: a folder has room for %d", c.lost, KEYWORDS_MOST);
 	out->merged = true;
 	*again = u.applied.differs != 0;
-	if (!quiet && u.changes.n)
+	if (!how->quiet && u.changes.n)
 		print_summary("merged: ", &summary);
 done:
 	index_release(&rec->index);
@@ -175,9 +184,9 @@ done:
 	return ret;
 }
 
-static int one_round(struct member *m, bool dry_run, bool quiet, struct oids *refused, struct sync_outcome *out, bool *again, struct err *err)
+static int one_round(struct member *m, const struct round *how, struct oids *refused, struct sync_outcome *out, bool *again, struct err *err)
 {
-	struct record_opts ropts = { .dry_run = dry_run };
+	struct record_opts ropts = { .dry_run = how->dry_run };
 	struct record_result rec = { 0 };
 	struct oids heads = { 0 }, frontier = { 0 };
 	struct oid bad;
@@ -187,8 +196,8 @@ static int one_round(struct member *m, bool dry_run, bool quiet, struct oids *re
 	if ((ret = record_disk(m, &ropts, &rec, err)) < 0)
 		goto done;
 	out->recorded |= rec.committed;
-	if (rec.changed && !quiet)
-		print_summary(dry_run ? "would record: " : "recorded: ", &rec.summary);
+	if (rec.changed && !how->quiet)
+		print_summary(how->dry_run ? "would record: " : "recorded: ", &rec.summary);
 	out->held |= record_warn(m, &rec);
 	if ((ret = known_heads(m, &rec, refused, &heads, err)) < 0 || !heads.n)
 		goto done;
@@ -206,7 +215,7 @@ static int one_round(struct member *m, bool dry_run, bool quiet, struct oids *re
 		goto done;
 	}
 	memset(&bad, 0, sizeof(bad));
-	ret = merge_known(m, &rec, &frontier, &bad, dry_run, quiet, out, again, err);
+	ret = merge_known(m, &rec, &frontier, &bad, how, out, again, err);
 	if (ret == ERR_UNSAFE && !oid_is_zero(&bad)) {
 		out->held = true;
 		ret = refuse(m, &bad, refused, err);
@@ -229,7 +238,9 @@ int sync_local(struct member *m, bool dry_run, bool quiet, struct sync_outcome *
 	if (ret < 0)
 		return ret;
 	for (int i = 0; again && i < ROUNDS; i++) {
-		ret = one_round(m, dry_run, quiet, &refused, out, &again, err);
+		struct round how = { dry_run, quiet, i + 1 == ROUNDS };
+
+		ret = one_round(m, &how, &refused, out, &again, err);
 		if (ret == ERR_AGAIN && i + 1 < ROUNDS)
 			again = true;
 		else if (ret < 0)
@@ -255,7 +266,7 @@ int sync_adopt(struct member *m, struct err *err)
 		ret = err_set(err, ERR_NOTFOUND, "there is nothing recorded there yet");
 	if (!ret && (ret = history_frontier(&m->repo, &heads, &frontier, err)) == 0 &&
 	    (ret = index_load(&rec.index, &m->repo, NULL, err)) == 0)
-		ret = merge_known(m, &rec, &frontier, &bad, false, true, &out, &again, err);
+		ret = merge_known(m, &rec, &frontier, &bad, &(struct round){ false, true, true }, &out, &again, err);
 	repo_unlock(&m->repo);
 	record_release(&rec);
 	oids_release(&heads);

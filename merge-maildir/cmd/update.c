@@ -10,55 +10,85 @@
 #include <string.h>
 
 #include "../core/marker.h"
+#include "../core/uidlist.h"
 #include "../disk/file.h"
 #include "compare.h"
+#include "exit.h"
 #include "progress.h"
 
-/* The marker that was asked for last: the plan asks folder by folder. */
-struct update_dates {
+/* What the two states say of the folder that was asked for last: the plan asks folder by folder. */
+struct update_facts {
 	struct member *m;
-	const struct store *target;
-	const char *folder;
+	const struct store *head, *target;
+	const char *folder; /* of the marker */
 	struct marker marker;
+	const char *list_folder; /* of the list */
+	struct uidlist list;
+	struct bytes list_text;
 };
+
+/* Appends a file of a folder, as a state has it. ERR_NOTFOUND when it has none. What differs between the two states is in both stores with all its files. */
+static int folder_file(struct update_facts *f, const struct store *store, const char *folder, const char *name, struct bytes *out, struct err *err)
+{
+	struct arena a = { 0 };
+	const struct file *file = store_find_file(store, arena_printf(&a, "%s%s%s", folder, *folder ? "/" : "", name));
+	int ret = file ? objects_read(&f->m->repo, &file->oid, OBJECTS_BLOB, out, err) : ERR_NOTFOUND;
+
+	arena_release(&a);
+	return ret;
+}
 
 static int64_t target_mtime(void *ctx, const char *folder, const char *key, size_t keylen)
 {
-	struct update_dates *d = ctx;
+	struct update_facts *f = ctx;
 
-	if (!d->folder || strcmp(d->folder, folder) != 0) {
-		struct bytes path = { 0 }, b = { 0 };
-		const struct file *f;
+	if (!f->folder || strcmp(f->folder, folder) != 0) {
+		struct bytes b = { 0 };
 		struct err err;
 
-		marker_release(&d->marker);
-		memset(&d->marker, 0, sizeof(d->marker));
-		bytes_addf(&path, "%s%s%s", folder, *folder ? "/" : "", PATH_MARKER_NAME);
-		f = store_find_file(d->target, path.buf);
+		marker_release(&f->marker);
 		/* Without its marker a message still has the time in its name. */
-		if (f && objects_read(&d->m->repo, &f->oid, OBJECTS_BLOB, &b, &err) == 0)
-			marker_parse(&d->marker, b.buf, b.len);
+		if (folder_file(f, f->target, folder, PATH_MARKER_NAME, &b, &err) == 0)
+			marker_parse(&f->marker, b.buf, b.len);
 		bytes_release(&b);
-		bytes_release(&path);
-		d->folder = folder;
+		f->folder = folder;
 	}
-	return marker_mtime(&d->marker, key, keylen);
+	return marker_mtime(&f->marker, key, keylen);
+}
+
+static uint32_t target_uid(void *ctx, const char *folder, const char *key, size_t keylen)
+{
+	struct update_facts *f = ctx;
+	const struct uidlist_line *line;
+
+	if (!f->list_folder || strcmp(f->list_folder, folder) != 0) {
+		struct err err;
+
+		uidlist_release(&f->list);
+		bytes_clear(&f->list_text);
+		if (folder_file(f, f->target, folder, UIDLIST_NAME, &f->list_text, &err) == 0)
+			uidlist_parse(&f->list, f->list_text.buf, f->list_text.len);
+		f->list_folder = folder;
+	}
+	line = uidlist_find(&f->list, key, keylen);
+	return line ? line->uid : 0;
 }
 
 int update_prepare(struct update *u, struct member *m, const struct converge *c, struct objects_batch *batch, struct err *err)
 {
-	struct plan_dates dates;
+	struct plan_facts facts;
 	int ret;
 
 	u->m = m;
 	if (batch && (ret = objects_flush(batch, err)) < 0)
 		return ret;
-	u->dates = mem_zalloc(sizeof(*u->dates));
-	u->dates->m = m;
-	u->dates->target = c->target;
-	dates = (struct plan_dates){ u->dates, target_mtime };
+	u->facts = mem_zalloc(sizeof(*u->facts));
+	u->facts->m = m;
+	u->facts->head = c->head;
+	u->facts->target = c->target;
+	facts = (struct plan_facts){ u->facts, target_mtime, target_uid };
 	change_find(&u->changes, c->head, c->target);
-	plan_build(&u->plan, &u->changes, &dates);
+	plan_build(&u->plan, &u->changes, &facts);
 	return 0;
 }
 
@@ -86,7 +116,7 @@ int update_tree(struct update *u, struct index *ix, struct objects_batch *batch,
 		struct path p;
 
 		path_parse(&p, ix->v[i].path, ix->v[i].len);
-		if (p.class == PATH_IGNORED || path_is_local(p.class))
+		if (p.class == PATH_IGNORED)
 			edits_remove(e, ix->v[i].path, ix->v[i].len);
 	}
 	edits_from_changes(e, &u->changes, NULL);
@@ -102,6 +132,7 @@ static void hash_blob(void *ctx, const void *buf, size_t len, struct oid *out)
 
 struct apply_ctx {
 	struct member *m;
+	struct update_facts *facts;
 	const struct store *target;
 	const struct index *ix;
 	struct progress progress;
@@ -134,6 +165,21 @@ static int ctx_read(void *ctx, const struct oid *oid, struct bytes *out, struct 
 	return objects_read(&((struct apply_ctx *)ctx)->m->repo, oid, OBJECTS_BLOB, out, err);
 }
 
+static int ctx_imap(void *ctx, const char *folder, enum path_class class, bool before, struct bytes *out, struct err *err)
+{
+	struct update_facts *f = ((struct apply_ctx *)ctx)->facts;
+
+	return folder_file(f, before ? f->head : f->target, folder, class == PATH_UIDLIST ? UIDLIST_NAME : KEYWORDS_NAME, out, err);
+}
+
+static void ctx_note(void *ctx, const char *folder, const char *what)
+{
+	char name[256];
+
+	(void)ctx;
+	exit_warn("folder '%s' %s", path_show(name, sizeof(name), folder), what);
+}
+
 static void ctx_progress(void *ctx, size_t done, size_t total)
 {
 	progress_step(&((struct apply_ctx *)ctx)->progress, done, total);
@@ -164,7 +210,7 @@ static int redate_dir(struct update *u, const struct index *ix, const char *dir,
 
 static int redate_key(struct update *u, const struct index *ix, const char *folder, const char *key, size_t keylen, struct err *err)
 {
-	int64_t want = target_mtime(u->dates, folder, key, keylen);
+	int64_t want = target_mtime(u->facts, folder, key, keylen);
 	struct arena a = { 0 };
 	int ret = 0;
 
@@ -180,7 +226,7 @@ static int redate_key(struct update *u, const struct index *ix, const char *fold
 
 static int redate_one(struct update *u, const struct change *c, struct err *err)
 {
-	int64_t want = target_mtime(u->dates, c->to_folder, c->to->name, c->to->keylen);
+	int64_t want = target_mtime(u->facts, c->to_folder, c->to->name, c->to->keylen);
 	struct arena a = { 0 };
 	int ret = 0;
 
@@ -237,11 +283,11 @@ static int redate(struct update *u, const struct index *ix, struct err *err)
 	return ret;
 }
 
-int update_apply(struct update *u, const struct index *ix, struct err *err)
+int update_apply(struct update *u, const struct index *ix, bool settle, struct err *err)
 {
-	struct apply_ctx ctx = { .m = u->m, .target = u->dates->target, .ix = ix };
-	struct apply_ops ops = { &ctx, ctx_read, hash_blob, ctx_wanted, ctx_progress };
-	struct apply_opts opts = { .flag_beats_delete = u->m->repo.flag_beats_delete };
+	struct apply_ctx ctx = { .m = u->m, .facts = u->facts, .target = u->facts->target, .ix = ix };
+	struct apply_ops ops = { &ctx, ctx_read, hash_blob, ctx_wanted, ctx_imap, ctx_note, ctx_progress };
+	struct apply_opts opts = { .flag_beats_delete = u->m->repo.flag_beats_delete, .settle = settle };
 	int ret;
 
 	progress_start(&ctx.progress, "Writing messages");
@@ -259,6 +305,14 @@ int update_index(struct update *u, struct index *ix, struct err *err)
 	 * claimed to be known of any, and the next record looks at them.
 	 */
 	edits_from_changes(e, &u->changes, u->applied.differs ? NULL : &u->m->disk);
+	/* A mail server goes on with the lists, which it writes in place: what they look like now says nothing about what was written. */
+	for (size_t i = 0; i < e->n; i++) {
+		struct path p;
+
+		path_parse(&p, e->v[i].path, e->v[i].len);
+		if (p.class == PATH_UIDLIST || p.class == PATH_KEYWORDS)
+			memset(&e->v[i].st, 0, sizeof(e->v[i].st));
+	}
 	index_edit(ix, e->v, e->n);
 	return index_save(ix, &u->m->repo, err);
 }
@@ -280,9 +334,11 @@ void update_release(struct update *u)
 	plan_release(&u->plan);
 	edits_release(&u->tree_edits);
 	edits_release(&u->index_edits);
-	if (u->dates) {
-		marker_release(&u->dates->marker);
-		free(u->dates);
+	if (u->facts) {
+		marker_release(&u->facts->marker);
+		uidlist_release(&u->facts->list);
+		bytes_release(&u->facts->list_text);
+		free(u->facts);
 	}
 	memset(u, 0, sizeof(*u));
 }

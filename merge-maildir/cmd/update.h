@@ -19,7 +19,7 @@ struct update {
 	struct plan plan;
 	struct apply_result applied;
 	struct edits tree_edits, index_edits; /* the index borrows their paths */
-	struct update_dates *dates;
+	struct update_facts *facts;
 };
 
 /*
@@ -32,8 +32,11 @@ int update_prepare(struct update *u, struct member *m, const struct converge *c,
 void update_print(const struct update *u);
 /* update_tree: the tree that the index gets by these changes; written to the batch. The index knows nothing of the new files yet. */
 int update_tree(struct update *u, struct index *ix, struct objects_batch *batch, struct oid *tree, struct err *err);
-/* update_apply: carries out the plan. What the plan needs must be flushed. ix is the index, before or after update_tree(). */
-int update_apply(struct update *u, const struct index *ix, struct err *err);
+/*
+ * update_apply: carries out the plan. What the plan needs must be flushed. ix is the index, before or after update_tree(). ERR_AGAIN: UIDs that the merge gives out were given out here meanwhile; not with
+ * settle: then messages have other UIDs here than in the merge, which the next record takes for a change.
+ */
+int update_apply(struct update *u, const struct index *ix, bool settle, struct err *err);
 /*
  * update_index: tells the index about the files as they are on disk now, and saves it. ERR_BUSY when git holds the index: it is
  * out of step then, which whoever reads it next sees.

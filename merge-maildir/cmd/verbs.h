@@ -20,6 +20,7 @@ int verify_main(int argc, char **argv);
 int log_main(int argc, char **argv);
 int restore_main(int argc, char **argv);
 int hook_main(int argc, char **argv);
+int clean_main(int argc, char **argv);
 
 int strategy_main(int argc, char **argv); /* as git-merge-maildir */
 int driver_main(int argc, char **argv);	  /* as merge-maildir */

@@ -15,6 +15,7 @@
 #include "../repo/peer.h"
 #include "../repo/run.h"
 #include "../repo/tree.h"
+#include "audit.h"
 #include "exit.h"
 #include "progress.h"
 #include "record.h"
@@ -39,6 +40,11 @@ static void problem(struct audit *a, const char *fmt, ...)
 	a->problems++;
 }
 
+static void imap_problem(void *ctx, const char *what)
+{
+	problem(ctx, "%s", what);
+}
+
 static void note_problem(void *ctx, const char *path, const char *what)
 {
 	problem(ctx, "'%s': %s", path, what);
@@ -57,10 +63,13 @@ static int check_contents(struct audit *a, const struct index *ix, struct err *e
 		struct path p;
 
 		path_parse(&p, ix->v[i].path, ix->v[i].len);
-		if (p.class == PATH_IGNORED || path_is_local(p.class)) {
+		if (p.class == PATH_IGNORED) {
 			problem(a, "'%s' is recorded, but does not belong into a store", ix->v[i].path);
 			continue;
 		}
+		/* See audit.h. */
+		if (p.class == PATH_UIDLIST || p.class == PATH_KEYWORDS)
+			continue;
 		bytes_clear(&b);
 		ret = file_read(&a->m->disk, ix->v[i].path, &b, NULL, err);
 		if (ret == ERR_NOTFOUND) {
@@ -176,6 +185,8 @@ static int check_disk(struct audit *a, struct err *err)
 		check_keys(a, &rec.compare.scan);
 		ret = check_contents(a, &rec.index, err);
 	}
+	if (!ret)
+		ret = audit_imap(a->m, &rec, imap_problem, a, err);
 	record_release(&rec);
 	if (!ret)
 		ret = repair_store(&a->m->disk, 0, true, &ops, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "label.h"
+#include "merge_words.h"
 
 struct result *combine_result(struct results *r)
 {
@@ -128,6 +129,12 @@ static bool same_short_key(const struct msg *x, const struct msg *y)
 	return n == strcspn(y->name, ",:") && !memcmp(x->name, y->name, n);
 }
 
+/* The message with the letters of the folder that it goes to. */
+static const struct msg *local(const struct combine *c, const struct inst *i, uint32_t folder)
+{
+	return merge_words_local(c->trios, c->arena, i, folder);
+}
+
 /* Rows 4, 7, 11 and 13: only one side has it. */
 static int alone(struct combine *c, const struct origin *o, enum side side, uint8_t *held, struct err *err)
 {
@@ -136,13 +143,14 @@ static int alone(struct combine *c, const struct origin *o, enum side side, uint
 	if (base->msg && i->home == base->home && oid_eq(&i->msg->oid, &base->msg->oid) && same_short_key(i->msg, base->msg) &&
 	    !(c->opts->flag_beats_delete && !match_same_path(i->msg, base->msg)))
 		return 0;
-	return emit(c, o, i->msg, i->folder, &i->msg->oid, false, held, err);
+	return emit(c, o, local(c, i, i->folder), i->folder, &i->msg->oid, false, held, err);
 }
 
 /* Rows 1-3, 6, 8, 10, 12, 14 and 16: one message in one place. */
 static int together(struct combine *c, const struct origin *o, uint32_t folder, uint8_t *held, struct err *err)
 {
-	const struct msg *base = o->at[SIDE_BASE].msg, *a = o->at[SIDE_A].msg, *b = o->at[SIDE_B].msg, *small, *large;
+	const struct msg *base = local(c, &o->at[SIDE_BASE], folder), *a = local(c, &o->at[SIDE_A], folder),
+			 *b = local(c, &o->at[SIDE_B], folder), *small, *large;
 	struct msg label = label_merge(c->arena, base, a, b, NULL);
 	int r;
 
@@ -167,9 +175,9 @@ static int apart(struct combine *c, const struct origin *o, uint8_t *held, struc
 
 	for (int s = SIDE_A; s <= SIDE_B && !r; s++) {
 		const struct inst *i = &o->at[s];
-		const struct msg *other = o->at[trio_other((enum side)s)].msg;
-		const struct oid *oid = oid_eq(&i->msg->oid, &base->oid) ? &other->oid : &i->msg->oid;
-		struct msg label = label_merge(c->arena, base, i->msg, other, i->msg);
+		const struct msg *here = local(c, i, i->folder), *other = local(c, &o->at[trio_other((enum side)s)], i->folder);
+		const struct oid *oid = oid_eq(&here->oid, &base->oid) ? &other->oid : &here->oid;
+		struct msg label = label_merge(c->arena, local(c, &o->at[SIDE_BASE], i->folder), here, other, here);
 
 		r = emit(c, o, &label, i->folder, oid, false, held, err);
 	}

@@ -29,6 +29,9 @@
  *  17  folder   renamed F to G    puts mail into F    that mail is in G (rename.c)
  *  18  two results with one key   in one folder       as they are if one side has both; else as rows 14 and 15 (clash.c)
  *
+ * Before all that each list gets the letters for keywords of its merged folder (merge_words.c), and when it is clear which messages there are,
+ * each gets its UID (merge_uids.c).
+ *
  * Where the name was changed by one side only, it is taken as it is; label.c mixes two changed ones. Without a base nothing can be
  * deleted, and rows 13 to 16 do it all.
  *
@@ -48,8 +51,11 @@
 #include "match.h"
 #include "merge_files.h"
 #include "merge_markers.h"
+#include "merge_uids.h"
+#include "merge_words.h"
 #include "rename.h"
 #include "trio.h"
+#include "uidvalidity.h"
 
 struct merge {
 	const struct store *in[SIDES];
@@ -198,15 +204,21 @@ static bool same_files(const struct store *a, const struct store *b)
 	return true;
 }
 
-static void join(struct merge *m, const struct merge_ops *ops)
+static int join(struct merge *m, const struct merge_ops *ops, struct err *err)
 {
+	int r;
+
 	trio_list(&m->trios, m->in, ops);
+	r = merge_words_unify(&m->trios, &m->out->arena, err);
+	if (r)
+		return r;
 	for (size_t f = 0; f < m->trios.n; f++)
 		store_folder(m->out, m->trios.v[f].path, strlen(m->trios.v[f].path));
 	for (size_t f = 0; f < m->trios.n; f++)
 		join_folder(m, (uint32_t)f);
 	note_differences(m, same_files(m->in[SIDE_BASE], m->in[SIDE_A]), same_files(m->in[SIDE_BASE], m->in[SIDE_B]),
 			 same_files(m->in[SIDE_A], m->in[SIDE_B]));
+	return 0;
 }
 
 /*
@@ -245,7 +257,7 @@ static int match(struct merge *m, bool no_renames, struct err *err)
 			redirect(m, &m->came[s].v[i], (enum side)s);
 	}
 	match_added(&m->origins, &m->came[SIDE_A], &m->came[SIDE_B]);
-	return r;
+	return r ? r : merge_words_collect(&m->trios, &m->origins, err);
 }
 
 /*
@@ -314,11 +326,12 @@ int merge_stores(struct store *out, const struct store *base, const struct store
 	const struct store *whole = NULL;
 	int r;
 
-	join(&m, ops);
+	r = join(&m, ops, err);
 	if (winner(&m) != SIDE_BASE)
 		whole = m.in[winner(&m)];
 	c.no_dates = whole != NULL;
-	r = match(&m, whole != NULL, err);
+	if (!r)
+		r = match(&m, whole != NULL, err);
 	if (!r)
 		r = combine_run(&c, &m.origins, err);
 	drop_origins(&m);
@@ -328,6 +341,10 @@ int merge_stores(struct store *out, const struct store *base, const struct store
 		put_all(out, &c.results);
 		r = whole ? 0 : merge_markers(out, &c, err);
 	}
+	if (!r && !whole)
+		r = merge_words_put(out, &m.trios, err);
+	if (!r && !whole)
+		r = merge_uids(out, &c, err);
 	drop_empty_folders(out);
 	if (!r && !whole)
 		r = merge_files(out, m.in, ops, err);
@@ -362,12 +379,18 @@ int merge_file_content(enum path_class class, const struct bytes *base, const st
 		       int (*text)(void *ctx, const struct bytes *base, const struct bytes *a, const struct bytes *b, struct bytes *out),
 		       void *ctx, struct bytes *out)
 {
-	if (same_bytes(a, b) || (base && same_bytes(b, base)))
+	if (class == PATH_UIDVALIDITY)
+		uidvalidity_merge(out, a, b);
+	else if (same_bytes(a, b) || (base && same_bytes(b, base)))
 		bytes_add(out, a->buf, a->len);
 	else if (base && same_bytes(a, base))
 		bytes_add(out, b->buf, b->len);
 	else if (class == PATH_MARKER)
 		merge_marker_text(base, a, b, out);
+	else if (class == PATH_UIDLIST)
+		merge_uids_text(out, base, a, b);
+	else if (class == PATH_KEYWORDS)
+		merge_words_text(out, base, a, b);
 	else if (class == PATH_SUBSCRIPTIONS)
 		lines_merge(out, base ? base->buf : NULL, base ? base->len : 0, a->buf, a->len, b->buf, b->len);
 	else

@@ -28,6 +28,10 @@ struct merge_ops {
 	 * unset.
 	 */
 	int (*text)(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b, struct oid *out, struct err *err);
+	/* May be NULL. This merge gave out n UIDs that no side had: clients will see them, and they must not be given out again. */
+	void (*fresh)(void *ctx, size_t n);
+	/* May be NULL. A keyword for which the folder has no letter left: messages lose it. */
+	void (*full)(void *ctx, const char *folder, const char *keyword);
 };
 
 struct merge_opts {
@@ -45,7 +49,7 @@ int merge_stores(struct store *out, const struct store *base, const struct store
 		 const struct merge_ops *ops, const struct merge_opts *opts, struct err *err);
 
 /*
- * merge_file_content: the merge of one file that is no message, by its class (marker, subscriptions, plain):
+ * merge_file_content: the merge of one file that is no message, by its class (marker, UIDs, keywords, uidvalidity, subscriptions, plain):
  * what the merge driver and apply need. base may be NULL; a and b are there. 0: merged, the content appended
  * to out. 1: conflict (plain files only; out untouched). text merges plain files, and may be NULL: then two
  * different contents are a conflict.

@@ -10,6 +10,7 @@
 
 #include "lines.h"
 #include "path_derive.h"
+#include "uidvalidity.h"
 
 struct work {
 	struct store *out;
@@ -32,7 +33,8 @@ static bool same(const struct file *a, const struct file *b)
 	return a && b ? oid_eq(&a->oid, &b->oid) && a->mode == b->mode : !a && !b;
 }
 
-static int merge_lines(struct work *w, const struct file *base, const struct file *a, const struct file *b, struct oid *oid)
+/* A set of lines, or a number that only grows. */
+static int merge_known(struct work *w, const struct file *base, const struct file *a, const struct file *b, struct oid *oid)
 {
 	struct bytes in[SIDES] = { { 0 } }, merged = { 0 };
 	const struct file *f[SIDES] = { base, a, b };
@@ -43,7 +45,10 @@ static int merge_lines(struct work *w, const struct file *base, const struct fil
 			r = w->ops->read(w->ops->ctx, &f[s]->oid, &in[s], w->err);
 	if (r)
 		goto out;
-	lines_merge(&merged, in[SIDE_BASE].buf, in[SIDE_BASE].len, in[SIDE_A].buf, in[SIDE_A].len, in[SIDE_B].buf, in[SIDE_B].len);
+	if (a->class == PATH_UIDVALIDITY)
+		uidvalidity_merge(&merged, &in[SIDE_A], &in[SIDE_B]);
+	else
+		lines_merge(&merged, in[SIDE_BASE].buf, in[SIDE_BASE].len, in[SIDE_A].buf, in[SIDE_A].len, in[SIDE_B].buf, in[SIDE_B].len);
 	r = w->ops->write(w->ops->ctx, merged.len ? merged.buf : "", merged.len, oid, w->err);
 out:
 	for (int s = 0; s < SIDES; s++)
@@ -66,8 +71,8 @@ static int merge_content(struct work *w, const struct file *base, const struct f
 	struct oid oid;
 	int r;
 
-	if (a->class == PATH_SUBSCRIPTIONS)
-		r = merge_lines(w, base, a, b, &oid);
+	if (a->class == PATH_SUBSCRIPTIONS || a->class == PATH_UIDVALIDITY)
+		r = merge_known(w, base, a, b, &oid);
 	else
 		r = w->ops->text(w->ops->ctx, base ? &base->oid : NULL, &a->oid, &b->oid, &oid, w->err);
 	if (r < 0)
@@ -88,12 +93,19 @@ static int merge_one(struct work *w, const struct file *base, const struct file 
 	if (!a || !b) {
 		const struct file *left = a ? a : b;
 
-		/* Deleted on one side, and not touched, or deleted too, on the other. */
-		if (left && !(base && same(left, base)))
+		/*
+		 * Deleted on one side, and not touched, or deleted too, on the other. Without the last UIDVALIDITY it
+		 * would be given out a second time.
+		 */
+		if (left && (!(base && same(left, base)) || left->class == PATH_UIDVALIDITY))
 			keep(w, left, &left->oid, left->mode);
 		return 0;
 	}
-	if (oid_eq(&a->oid, &b->oid) || (base && oid_eq(&b->oid, &base->oid)))
+	if (oid_eq(&a->oid, &b->oid))
+		keep(w, a, &a->oid, mode);
+	else if (a->class == PATH_UIDVALIDITY)
+		return merge_content(w, base, a, b, mode);
+	else if (base && oid_eq(&b->oid, &base->oid))
 		keep(w, a, &a->oid, mode);
 	else if (base && oid_eq(&a->oid, &base->oid))
 		keep(w, a, &b->oid, mode);
@@ -143,7 +155,8 @@ int merge_files(struct store *out, const struct store *const in[SIDES], const st
 	while (!r && next_path(in, at, f)) {
 		const struct file *any = f[SIDE_A] ? f[SIDE_A] : f[SIDE_B];
 
-		if (any && any->class != PATH_MARKER)
+		/* What trio.h knows by name was merged with its folder. */
+		if (any && any->class != PATH_MARKER && any->class != PATH_UIDLIST && any->class != PATH_KEYWORDS)
 			r = merge_one(&w, f[SIDE_BASE], f[SIDE_A], f[SIDE_B]);
 	}
 	if (out->nfiles)

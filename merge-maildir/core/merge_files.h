@@ -13,7 +13,8 @@
 
 /*
  * merge_files: adds the files to out, whose messages and markers are complete, and sorts all files. Three-way
- * by presence, mode and content: deleted by one side and changed by the other stays. Two contents that cannot
+ * by presence, mode and content: deleted by one side and changed by the other stays; of two UIDVALIDITYs the larger, and
+ * it stays as long as one side has it. Two contents that cannot
  * be merged are both kept, the one with the larger id under its path, ".", and the first 12 digits of that. So
  * is a file at whose path a directory is.
  */

@@ -11,13 +11,6 @@
 #include "clash.h"
 #include "merge_files.h"
 
-/* Where the three versions of one marker are: under the folder's name, or the one it had before it was renamed. */
-struct version {
-	const struct file *file; /* NULL: there is none */
-	enum side side;
-	uint32_t folder;
-};
-
 struct work {
 	struct store *out;
 	struct combine *c;
@@ -31,34 +24,21 @@ static int cmp_gone(const void *a, const void *b)
 	return x->home < y->home ? -1 : x->home > y->home;
 }
 
-static struct version version_of(const struct work *w, uint32_t f, enum side side)
-{
-	const struct trio *t = w->c->trios->v;
-	struct version v = { t[f].marker[side], side, f };
-
-	if (!v.file && t[f].renamed_from != TRIO_NONE) {
-		v.folder = t[f].renamed_from;
-		v.file = t[v.folder].marker[side];
-	}
-	return v;
-}
-
 /* Whether a side's version is that of the folder before the other side renamed it. */
-static bool is_inherited(uint32_t f, const struct version v[SIDES])
+static bool is_inherited(uint32_t f, const struct trio_version v[SIDES])
 {
 	return (v[SIDE_A].file && v[SIDE_A].folder != f) || (v[SIDE_B].file && v[SIDE_B].folder != f);
 }
 
-static bool exists(const struct work *w, uint32_t f)
+bool merge_markers_exists(const struct store *out, const struct trios *trios, uint32_t f)
 {
-	const struct trio *t = &w->c->trios->v[f];
-	const struct folder *mail = &w->out->folders[f];
+	const struct trio *t = &trios->v[f];
+	const struct folder *mail = &out->folders[f];
+	bool base = t->file[SIDE_BASE][TRIO_MARKER], a = t->file[SIDE_A][TRIO_MARKER], b = t->file[SIDE_B][TRIO_MARKER];
 
 	if (mail->sub[NAME_NEW].n || mail->sub[NAME_CUR].n)
 		return true;
-	if (t->marker[SIDE_BASE])
-		return t->marker[SIDE_A] && t->marker[SIDE_B];
-	return t->marker[SIDE_A] || t->marker[SIDE_B];
+	return base ? a && b : a || b;
 }
 
 /* Whether a message of this folder has a date that the markers, merged as they are, might not tell. */
@@ -164,24 +144,11 @@ static bool same(const struct marker *a, const struct marker *b)
 	return true;
 }
 
-static void add(struct work *w, uint32_t f, const struct version v[SIDES], const struct oid *oid)
+static void add(struct work *w, uint32_t f, const struct trio_version v[SIDES], const struct oid *oid)
 {
-	const char *folder = w->out->folders[f].path;
-	const char *path = arena_printf(&w->out->arena, "%s%s%s", folder, *folder ? "/" : "", PATH_MARKER_NAME);
+	const char *path = trio_file_path(&w->out->arena, w->out->folders[f].path, TRIO_MARKER);
 
 	store_add_file(w->out, path, oid, merge_files_mode(v[SIDE_BASE].file, v[SIDE_A].file, v[SIDE_B].file), PATH_MARKER);
-}
-
-/* The content out of three, if no date is to be changed and no two of them are to be mixed. */
-static const struct oid *pick(const struct version v[SIDES])
-{
-	const struct file *base = v[SIDE_BASE].file, *a = v[SIDE_A].file, *b = v[SIDE_B].file;
-
-	if (!a || !b)
-		return a ? &a->oid : b ? &b->oid : base ? &base->oid : NULL;
-	if (oid_eq(&a->oid, &b->oid) || (base && oid_eq(&b->oid, &base->oid)))
-		return &a->oid;
-	return base && oid_eq(&a->oid, &base->oid) ? &b->oid : NULL;
 }
 
 static int write_marker(struct work *w, const struct marker *m, struct oid *oid, struct err *err)
@@ -197,7 +164,7 @@ static int write_marker(struct work *w, const struct marker *m, struct oid *oid,
 }
 
 /* Merges what the markers say. A side that has none is of the other's opinion. */
-static int mix(struct work *w, uint32_t f, const struct version v[SIDES], size_t nresults, size_t ngone, struct oid *oid,
+static int mix(struct work *w, uint32_t f, const struct trio_version v[SIDES], size_t nresults, size_t ngone, struct oid *oid,
 	       struct err *err)
 {
 	const struct marker *in[SIDES];
@@ -234,14 +201,14 @@ static int mix(struct work *w, uint32_t f, const struct version v[SIDES], size_t
 
 static int one(struct work *w, uint32_t f, size_t nresults, size_t ngone, struct err *err)
 {
-	struct version v[SIDES];
+	struct trio_version v[SIDES];
 	const struct oid *picked;
 	struct oid oid;
 	int r;
 
 	for (int s = 0; s < SIDES; s++)
-		v[s] = version_of(w, f, (enum side)s);
-	picked = pick(v);
+		v[s] = trio_version(w->c->trios, f, (enum side)s, TRIO_MARKER);
+	picked = trio_pick(v);
 	if (!picked || is_inherited(f, v) || has_edits(w, nresults, ngone)) {
 		r = mix(w, f, v, nresults, ngone, &oid, err);
 		if (r)
@@ -266,7 +233,7 @@ int merge_markers(struct store *out, struct combine *c, struct err *err)
 			i++;
 		while (j < c->gone.n && c->gone.v[j].home == f)
 			j++;
-		if (exists(&w, f))
+		if (merge_markers_exists(out, c->trios, f))
 			r = one(&w, f, i - w.result, j - w.gone, err);
 		w.result = i;
 		w.gone = j;

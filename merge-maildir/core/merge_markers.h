@@ -17,4 +17,7 @@
  */
 int merge_markers(struct store *out, struct combine *c, struct err *err);
 
+/* merge_markers_exists: whether the merged store, whose messages are complete, has the folder of that number. */
+bool merge_markers_exists(const struct store *out, const struct trios *t, uint32_t folder);
+
 #endif

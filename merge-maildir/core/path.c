@@ -23,18 +23,18 @@
 	E("lucene-indexes") E("fts-flatcurve") E("xapian-indexes")            \
 	P(".dovecot.lda-dupes")
 
-/* IGNORE_FILE holds for files only. cur and new as files would be in the way of the folder on every other member. */
+/*
+ * IGNORE_FILE holds for files only. The markers of dovecot-uidvalidity repeat what is in it, under a name that changes each time. cur and new as files
+ * would be in the way of the folder on every other member.
+ */
 #define IGNORE_FILE(E, P, S)                                                  \
 	E("cur") E("new")                                                     \
 	S(".lock") P("mailboxes.lock") P(".temp.") P("temp.") P(".nfs")       \
 	P("dovecot.mailbox.log") E("dovecot-uidlist.tmp") E("dovecot-acl-list") \
+	P("dovecot-uidvalidity.")                                             \
 	E("maildirsize") E("dovecot-expunges.log")                            \
 	S(".svbin") P(".dovecot.sieve.log")                                   \
 	E("courierimapuiddb") E("courierimaphieracl") E("courierpop3dsizelist")
-
-#define LOCAL_UIDLIST "dovecot-uidlist"
-#define LOCAL_KEYWORDS "dovecot-keywords"
-#define LOCAL_UIDVALIDITY "dovecot-uidvalidity"
 
 #define GLOB_E(s) s "\n"
 #define GLOB_P(s) s "*\n"
@@ -55,7 +55,6 @@ const char path_exclude[] =
 	"# Written by git-maildir: what it does not replicate. Do not edit.\n"
 	"!*\n"
 	IGNORE_FILE(GLOB_E, GLOB_P, GLOB_S)
-	LOCAL_UIDLIST "\n" LOCAL_KEYWORDS "\n" LOCAL_UIDVALIDITY "*\n"
 	"# Folders may be called like that all the same.\n"
 	"!*/\n"
 	IGNORE_ANY(GLOB_E, GLOB_P)
@@ -110,15 +109,13 @@ static enum path_class class_of_file(const char *s, size_t len)
 		return PATH_MARKER;
 	if (IS("subscriptions") || IS("courierimapsubscribed"))
 		return PATH_SUBSCRIPTIONS;
-	if (IS(LOCAL_UIDLIST))
+	if (IS("dovecot-uidlist"))
 		return PATH_UIDLIST;
-	if (IS(LOCAL_KEYWORDS))
+	if (IS("dovecot-keywords"))
 		return PATH_KEYWORDS;
-	if (ignored_file(s, len) || ignored_anywhere(s, len))
-		return PATH_IGNORED;
-	if (starts(s, len, LOCAL_UIDVALIDITY, sizeof(LOCAL_UIDVALIDITY) - 1))
+	if (IS("dovecot-uidvalidity"))
 		return PATH_UIDVALIDITY;
-	return PATH_FILE;
+	return ignored_file(s, len) || ignored_anywhere(s, len) ? PATH_IGNORED : PATH_FILE;
 }
 
 /* Whether a directory of this name holds messages, and then which. */
@@ -162,9 +159,9 @@ void path_parse(struct path *p, const char *path, size_t len)
 	p->class = class_of_file(p->name, p->namelen);
 }
 
-bool path_is_local(enum path_class class)
+bool path_is_quiet(enum path_class class)
 {
-	return class == PATH_UIDLIST || class == PATH_KEYWORDS || class == PATH_UIDVALIDITY;
+	return class == PATH_MARKER || class == PATH_UIDLIST || class == PATH_KEYWORDS || class == PATH_UIDVALIDITY;
 }
 
 bool path_skip_dir(const char *name, size_t len)

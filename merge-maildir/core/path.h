@@ -21,9 +21,9 @@ enum path_class {
 	PATH_MESSAGE,	    /* <folder>/cur/<name> or <folder>/new/<name> */
 	PATH_MARKER,	    /* <folder>/.gitmaildir */
 	PATH_SUBSCRIPTIONS, /* subscriptions, courierimapsubscribed: a set of lines */
-	PATH_UIDLIST,	    /* <folder>/dovecot-uidlist: not replicated: see path_is_local() */
-	PATH_KEYWORDS,	    /* <folder>/dovecot-keywords: likewise */
-	PATH_UIDVALIDITY,   /* dovecot-uidvalidity*: likewise */
+	PATH_UIDLIST,	    /* <folder>/dovecot-uidlist: the folder's UIDs (see uidlist.h) */
+	PATH_KEYWORDS,	    /* <folder>/dovecot-keywords: what its letters for keywords mean (see keywords.h) */
+	PATH_UIDVALIDITY,   /* dovecot-uidvalidity: a number that only grows (see uidvalidity.h) */
 	PATH_FILE,	    /* any other file: replicated by content */
 	PATH_IGNORED	    /* a cache, a lock, tmp/, our own repository, a directory inside cur/ ... */
 };
@@ -42,8 +42,8 @@ struct path {
  */
 void path_parse(struct path *p, const char *path, size_t len);
 
-/* path_is_local: whether files of this class stay on their member and are not in the tree. */
-bool path_is_local(enum path_class class);
+/* path_is_quiet: whether files of this class describe folders and messages (markers, UIDs, keywords): people are told of those, not of the files. */
+bool path_is_quiet(enum path_class class);
 
 /*
  * path_skip_dir: whether a scan must not go into a directory of this name when it looks for folders and files: cur, new, tmp

@@ -12,7 +12,7 @@
 struct builder {
 	struct plan *plan;
 	const struct changes *changes;
-	const struct plan_dates *dates;
+	const struct plan_facts *facts;
 	const char *received; /* the folder that the last message went to */
 	struct bytes path;
 };
@@ -38,9 +38,16 @@ static void set_source(struct plan_step *s, const struct msg *m)
 	s->from_oid = m->oid;
 }
 
-static int64_t date_of(const struct builder *b, const char *folder, const struct msg *m)
+/* What a message under a key that is new to the folder is to have. */
+static void set_facts(struct plan_step *s, const struct builder *b, const struct msg *m)
 {
-	return b->dates ? b->dates->mtime(b->dates->ctx, folder, m->name, m->keylen) : -1;
+	const struct plan_facts *f = b->facts;
+
+	if (!f)
+		return;
+	s->mtime = f->mtime(f->ctx, s->folder, m->name, m->keylen);
+	if (f->uid)
+		s->uid = f->uid(f->ctx, s->folder, m->name, m->keylen);
 }
 
 static bool has_messages(const struct store *s, const char *folder)
@@ -76,7 +83,7 @@ static void add_message(struct builder *b, const struct change *c)
 	receive(b, c->to_folder);
 	s = add_step(b->plan, PLAN_ADD, c->to_folder);
 	set_target(s, c->to);
-	s->mtime = date_of(b, c->to_folder, c->to);
+	set_facts(s, b, c->to);
 	if (c->kind == CHANGE_MOVE) {
 		set_source(s, c->from);
 		s->from_folder = c->folder;
@@ -91,13 +98,25 @@ static void change_message(struct builder *b, const struct change *c)
 	set_target(s, c->to);
 	set_source(s, c->from);
 	if (kind == PLAN_REPLACE || c->from->keylen != c->to->keylen || memcmp(c->from->name, c->to->name, c->to->keylen) != 0)
-		s->mtime = date_of(b, c->folder, c->to);
+		set_facts(s, b, c->to);
+}
+
+/* A copy: the folders of files do not live as long as the plan. */
+static const char *keep_folder(struct plan *p, const struct change *c)
+{
+	return arena_strn(&p->arena, c->folder, strlen(c->folder));
 }
 
 static void put_file(struct builder *b, const struct change *c)
 {
-	struct plan_step *s = add_step(b->plan, PLAN_PUT, c->fto->path);
+	struct plan_step *s;
 
+	/* They change with the messages they are about, and a server goes on with them: no content to be put in place. */
+	if (c->fto->class == PATH_UIDLIST || c->fto->class == PATH_KEYWORDS) {
+		add_step(b->plan, PLAN_IMAP, keep_folder(b->plan, c));
+		return;
+	}
+	s = add_step(b->plan, PLAN_PUT, c->fto->path);
 	s->mode = c->fto->mode;
 	s->oid = c->fto->oid;
 	if (c->ffrom)
@@ -110,7 +129,7 @@ static void add_change(struct builder *b, const struct change *c)
 
 	switch (c->kind) {
 	case CHANGE_FOLDER_ADD:
-		add_step(p, PLAN_MKFOLDER, arena_strn(&p->arena, c->folder, strlen(c->folder)));
+		add_step(p, PLAN_MKFOLDER, keep_folder(p, c));
 		break;
 	case CHANGE_ADD:
 		add_message(b, c);
@@ -130,7 +149,9 @@ static void add_change(struct builder *b, const struct change *c)
 		put_file(b, c);
 		break;
 	case CHANGE_FILE_GONE:
-		add_step(p, PLAN_UNLINK, c->ffrom->path)->from_oid = c->ffrom->oid;
+		/* A server goes on with its UIDs and keywords; with the folder they go in any case. */
+		if (c->ffrom->class != PATH_UIDLIST && c->ffrom->class != PATH_KEYWORDS)
+			add_step(p, PLAN_UNLINK, c->ffrom->path)->from_oid = c->ffrom->oid;
 		break;
 	case CHANGE_FOLDER_GONE:
 		/*
@@ -138,8 +159,30 @@ static void add_change(struct builder *b, const struct change *c)
 		 * without its marker.
 		 */
 		if (*c->folder != '\0' && !has_messages(b->changes->to, c->folder))
-			add_step(p, PLAN_RMFOLDER, arena_strn(&p->arena, c->folder, strlen(c->folder)));
+			add_step(p, PLAN_RMFOLDER, keep_folder(p, c));
 		break;
+	}
+}
+
+/* What comes together, folder by folder, ranks as one kind. */
+static int rank(const struct plan_step *s)
+{
+	return plan_is_grouped(s->kind) ? PLAN_ADD : s->kind;
+}
+
+static int compare_messages(const struct plan_step *a, const struct plan_step *b)
+{
+	switch (a->kind) {
+	case PLAN_ADD:
+		if (a->uid != b->uid)
+			return a->uid < b->uid ? -1 : 1;
+		return a->sub != b->sub ? a->sub - b->sub : strcmp(a->name, b->name);
+	case PLAN_RENAME:
+	case PLAN_REPLACE:
+	case PLAN_DELETE:
+		return a->from_sub != b->from_sub ? a->from_sub - b->from_sub : strcmp(a->from_name, b->from_name);
+	default:
+		return 0;
 	}
 }
 
@@ -148,16 +191,20 @@ static int compare_steps(const void *va, const void *vb)
 	const struct plan_step *a = va, *b = vb;
 	int c;
 
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
+	if (rank(a) != rank(b))
+		return rank(a) - rank(b);
 	c = a->folder == b->folder ? 0 : strcmp(a->folder, b->folder);
 	if (a->kind == PLAN_RMFOLDER)
 		return -c;
-	if (c != 0 || a->kind == PLAN_MKFOLDER || a->kind == PLAN_PUT || a->kind == PLAN_UNLINK)
-		return c;
-	if (a->kind == PLAN_ADD)
-		return a->sub != b->sub ? a->sub - b->sub : strcmp(a->name, b->name);
-	return a->from_sub != b->from_sub ? a->from_sub - b->from_sub : strcmp(a->from_name, b->from_name);
+	if (c != 0 || a->kind != b->kind)
+		return c != 0 ? c : (int)a->kind - (int)b->kind;
+	return compare_messages(a, b);
+}
+
+/* What two changes ask for and is to be done once. */
+static bool is_said_twice(const struct plan_step *before, const struct plan_step *s)
+{
+	return (s->kind == PLAN_MKFOLDER || s->kind == PLAN_IMAP) && compare_steps(before, s) == 0;
 }
 
 /* sort_steps: with the look beforehand, because a clone of a million messages comes in order. */
@@ -170,7 +217,7 @@ static void sort_steps(struct plan *p)
 	if (i < p->n)
 		qsort(p->v, p->n, sizeof(*p->v), compare_steps);
 	for (i = 0; i < p->n; i++)
-		if (n == 0 || p->v[i].kind != PLAN_MKFOLDER || compare_steps(&p->v[n - 1], &p->v[i]) != 0)
+		if (n == 0 || !is_said_twice(&p->v[n - 1], &p->v[i]))
 			p->v[n++] = p->v[i];
 	p->n = n;
 }
@@ -258,9 +305,14 @@ static void swap_files_and_folders(struct plan *p)
 	free(removed.v);
 }
 
-void plan_build(struct plan *out, const struct changes *c, const struct plan_dates *dates)
+bool plan_is_grouped(enum plan_kind kind)
 {
-	struct builder b = { .plan = out, .changes = c, .dates = dates };
+	return kind == PLAN_ADD || kind == PLAN_RENAME || kind == PLAN_REPLACE || kind == PLAN_IMAP;
+}
+
+void plan_build(struct plan *out, const struct changes *c, const struct plan_facts *facts)
+{
+	struct builder b = { .plan = out, .changes = c, .facts = facts };
 
 	*out = (struct plan){ 0 };
 	for (size_t i = 0; i < c->n; i++)
@@ -325,6 +377,9 @@ void plan_show(const struct plan_step *s, struct bytes *out)
 			bytes_addstr(out, s->kind == PLAN_RENAME ? " to " : " by ");
 			show_place(out, "", s->sub, s->name);
 		}
+		break;
+	case PLAN_IMAP:
+		show_path(out, "set UIDs and keywords of ", s->folder);
 		break;
 	case PLAN_DELETE:
 		bytes_addstr(out, "delete ");

@@ -6,6 +6,7 @@
 #ifndef PLAN_H
 #define PLAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "change.h"
@@ -64,6 +65,9 @@ struct plan_facts {
  */
 void plan_build(struct plan *out, const struct changes *c, const struct plan_facts *facts);
 void plan_release(struct plan *p);
+
+/* plan_is_grouped: whether steps of this kind come together for each folder. */
+bool plan_is_grouped(enum plan_kind kind);
 
 /*
  * plan_show: one line for people about a step, without newline, appended to out: "rename .Work/new/1.M1 to

@@ -45,7 +45,7 @@ static int list_new(struct trios *t, enum side side, struct new_ids *ids, struct
 	int r;
 
 	for (size_t f = 0; f < t->n; f++) {
-		if (!is_new(t, f, side) || !t->v[f].marker[side])
+		if (!is_new(t, f, side) || !t->v[f].file[side][TRIO_MARKER])
 			continue;
 		r = trio_marker(t, side, (uint32_t)f, &m, err);
 		if (r)
@@ -104,7 +104,7 @@ static int find_target(struct trios *t, size_t f, enum side side, const struct n
 	uint32_t to = TRIO_NONE;
 	int r;
 
-	if (ids->n && t->v[f].marker[SIDE_BASE]) {
+	if (ids->n && t->v[f].file[SIDE_BASE][TRIO_MARKER]) {
 		r = trio_marker(t, SIDE_BASE, (uint32_t)f, &m, err);
 		if (r)
 			return r;

@@ -119,7 +119,7 @@ void store_add_path(struct store *s, const char *path, size_t len, const struct 
 	struct path p;
 
 	path_parse(&p, path, len);
-	if (p.class == PATH_IGNORED || path_is_local(p.class))
+	if (p.class == PATH_IGNORED)
 		return;
 	if (p.class == PATH_MESSAGE)
 		store_add_msg(store_folder(s, path, p.folderlen), p.sub,

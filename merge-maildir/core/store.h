@@ -67,7 +67,7 @@ const struct file *store_find_file(const struct store *s, const char *path);
  */
 void store_add_msg(struct folder *f, enum name_sub sub, const char *name, size_t len, const struct oid *oid);
 void store_add_file(struct store *s, const char *path, const struct oid *oid, unsigned mode, enum path_class class);
-/* store_add_path: puts one entry of a tree where it belongs by its class (path is copied into the arena); what is PATH_IGNORED or local is not added. */
+/* store_add_path: puts one entry of a tree where it belongs by its class (path is copied into the arena); what is PATH_IGNORED is not added. */
 void store_add_path(struct store *s, const char *path, size_t len, const struct oid *oid, unsigned mode);
 /* store_sort: brings everything into order. Linear if it already is. */
 void store_sort(struct store *s);

@@ -106,7 +106,7 @@ static const struct file *file_change(const struct change *c)
 
 	if (c->kind != CHANGE_FILE_PUT && c->kind != CHANGE_FILE_GONE)
 		return NULL;
-	return f->class != PATH_MARKER ? f : NULL;
+	return path_is_quiet(f->class) ? NULL : f;
 }
 
 /* The words before the name keep path_show() from taking a dot in front for that of a folder. */
@@ -250,6 +250,14 @@ static bool dates_changed(const struct changes *c)
 	return false;
 }
 
+static bool imap_changed(const struct changes *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].kind == CHANGE_FILE_PUT && path_is_quiet(c->v[i].fto->class) && c->v[i].fto->class != PATH_MARKER)
+			return true;
+	return false;
+}
+
 static void say_lines(struct diary *d, struct bytes *out)
 {
 	const char *all;
@@ -258,7 +266,9 @@ static void say_lines(struct diary *d, struct bytes *out)
 		say_folder(d, &d->folders.v[i], &m);
 	say_files(d);
 	if (d->lines.n == 0) {
-		bytes_addstr(out, dates_changed(d->changes) ? "Dates of messages changed" : "No change in mail");
+		bytes_addstr(out, dates_changed(d->changes)  ? "Dates of messages changed"
+				  : imap_changed(d->changes) ? SUMMARY_IMAP
+							     : "No change in mail");
 		return;
 	}
 	all = join(d, "", &d->lines, "; ");

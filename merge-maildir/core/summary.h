@@ -18,9 +18,10 @@
  * Else the subject sums up ("3 folders: 40 delivered, 2 seen"), and after an empty line comes one line,
  * with newline, for each folder or file. The first record of a store has one subject and no more: "First
  * record: 1234 messages in 9 folders". Markers are not spoken of, other than as folders that are created,
- * deleted or renamed. Never empty: "Dates of messages changed", when nothing but markers did; "No change in mail" is the
+ * deleted or renamed; nor are UIDs and keywords. Never empty: "Dates of messages changed", when nothing but markers did; SUMMARY_IMAP; "No change in mail" is the
  * last resort.
  */
+#define SUMMARY_IMAP "UIDs or keywords of messages changed"
 void summary_of(const struct changes *c, struct bytes *out);
 
 #endif

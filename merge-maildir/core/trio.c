@@ -9,13 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "uidlist.h"
+
 /* A folder of one side, as found. */
 struct found {
-	const char *path; /* of the marker where there is one: not NUL-terminated after len */
+	const char *path; /* of the file where there is one: not NUL-terminated after len */
 	size_t len;
 	enum side side;
 	const struct folder *mail;
-	const struct file *marker;
+	const struct file *file;
+};
+
+static const struct {
+	enum path_class class;
+	const char *name;
+} files[TRIO_FILES] = {
+	[TRIO_MARKER] = { PATH_MARKER, PATH_MARKER_NAME },
+	[TRIO_UIDS] = { PATH_UIDLIST, UIDLIST_NAME },
+	[TRIO_WORDS] = { PATH_KEYWORDS, KEYWORDS_NAME },
 };
 
 static int cmp_paths(const struct found *x, const struct found *y)
@@ -34,7 +45,7 @@ static int cmp_found(const void *a, const void *b)
 }
 
 /* "" for ".gitmaildir", "a/b" for "a/b/.gitmaildir". */
-static size_t folder_of_marker(const char *path)
+static size_t folder_of_file(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -54,8 +65,8 @@ static size_t find_all(struct found *v, const struct store *s, enum side side)
 	for (i = 0; i < s->nfiles; i++) {
 		const struct file *f = &s->files[i];
 
-		if (f->class == PATH_MARKER)
-			v[n++] = (struct found){ f->path, folder_of_marker(f->path), side, NULL, f };
+		if (f->class == PATH_MARKER || f->class == PATH_UIDLIST || f->class == PATH_KEYWORDS)
+			v[n++] = (struct found){ f->path, folder_of_file(f->path), side, NULL, f };
 	}
 	return n;
 }
@@ -91,8 +102,9 @@ void trio_list(struct trios *t, const struct store *const in[SIDES], const struc
 
 		if (v[i].mail)
 			at->mail[v[i].side] = v[i].mail;
-		else
-			at->marker[v[i].side] = v[i].marker;
+		for (int w = 0; w < TRIO_FILES; w++)
+			if (v[i].file && v[i].file->class == files[w].class)
+				at->file[v[i].side][w] = v[i].file;
 	}
 	free(v);
 }
@@ -107,12 +119,16 @@ static bool shared(const struct trio *t, int s)
 
 void trio_release(struct trios *t)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		for (int s = SIDES - 1; s >= 0; s--)
 			if (t->v[i].parsed[s] && !shared(&t->v[i], s)) {
 				marker_release(t->v[i].parsed[s]);
 				free(t->v[i].parsed[s]);
 			}
+		if (t->v[i].words)
+			keywords_release(t->v[i].words);
+		free(t->v[i].words);
+	}
 	free(t->v);
 	arena_release(&t->arena);
 	memset(t, 0, sizeof(*t));
@@ -120,14 +136,41 @@ void trio_release(struct trios *t)
 
 bool trio_has(const struct trio *t, enum side side)
 {
-	return t->mail[side] || t->marker[side];
+	return t->mail[side] || t->file[side][TRIO_MARKER];
+}
+
+const char *trio_file_path(struct arena *a, const char *folder, enum trio_file which)
+{
+	return arena_printf(a, "%s%s%s", folder, *folder ? "/" : "", files[which].name);
+}
+
+struct trio_version trio_version(const struct trios *t, uint32_t folder, enum side side, enum trio_file which)
+{
+	struct trio_version v = { t->v[folder].file[side][which], side, folder };
+
+	if (!v.file && t->v[folder].renamed_from != TRIO_NONE) {
+		v.folder = t->v[folder].renamed_from;
+		v.file = t->v[v.folder].file[side][which];
+	}
+	return v;
+}
+
+const struct oid *trio_pick(const struct trio_version v[SIDES])
+{
+	const struct file *base = v[SIDE_BASE].file, *a = v[SIDE_A].file, *b = v[SIDE_B].file;
+
+	if (!a || !b)
+		return a ? &a->oid : b ? &b->oid : base ? &base->oid : NULL;
+	if (oid_eq(&a->oid, &b->oid) || (base && oid_eq(&b->oid, &base->oid)))
+		return &a->oid;
+	return base && oid_eq(&a->oid, &base->oid) ? &b->oid : NULL;
 }
 
 int trio_marker(struct trios *t, enum side side, uint32_t folder, const struct marker **out, struct err *err)
 {
 	static const struct marker none;
 	struct trio *f = &t->v[folder];
-	const struct file *file = f->marker[side];
+	const struct file *file = f->file[side][TRIO_MARKER];
 	struct bytes text = { 0 };
 	int r;
 
@@ -136,7 +179,7 @@ int trio_marker(struct trios *t, enum side side, uint32_t folder, const struct m
 		return 0;
 	}
 	for (int s = 0; s < SIDES && !f->parsed[side]; s++)
-		if (f->parsed[s] && oid_eq(&f->marker[s]->oid, &file->oid))
+		if (f->parsed[s] && oid_eq(&f->file[s][TRIO_MARKER]->oid, &file->oid))
 			f->parsed[side] = f->parsed[s];
 	if (!f->parsed[side]) {
 		r = t->ops->read(t->ops->ctx, &file->oid, &text, err);

@@ -119,6 +119,47 @@ void uidlist_keep(struct uidlist *l, bool (*has)(void *ctx, const char *key, siz
 	drop_lines(l);
 }
 
+static bool is_cache(const char *field)
+{
+	return *field == 'S' || *field == 'W';
+}
+
+/* The fields but for those, in out. Returns their length. */
+static size_t copy_fields(char *out, const char *ext, size_t len)
+{
+	const char *end = ext + len, *next;
+	size_t n = 0;
+
+	for (; ext < end; ext = next) {
+		const char *space = memchr(ext, ' ', (size_t)(end - ext));
+
+		next = space ? space + 1 : end;
+		if (is_cache(ext))
+			continue;
+		if (n)
+			out[n++] = ' ';
+		memcpy(out + n, ext, (size_t)((space ? space : end) - ext));
+		n += (size_t)((space ? space : end) - ext);
+	}
+	return n;
+}
+
+void uidlist_uncache(struct uidlist *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		struct uidlist_line *line = &l->v[i];
+		char *kept;
+
+		if (!line->extlen)
+			continue;
+		kept = arena_alloc(&l->arena, line->extlen);
+		line->extlen = (uint16_t)copy_fields(kept, line->ext, line->extlen);
+		line->ext = kept;
+	}
+}
+
 /* What a line cannot hold, or what would be another key when it is read again. */
 static bool fits_line(const struct uidlist_key *k)
 {

@@ -90,6 +90,12 @@ const struct uidlist_line *uidlist_find(struct uidlist *l, const char *key, size
 /* uidlist_keep: drops the lines of messages that has() does not know. The next UID stays. */
 void uidlist_keep(struct uidlist *l, bool (*has)(void *ctx, const char *key, size_t keylen), void *ctx);
 
+/*
+ * uidlist_uncache: drops the fields S and W of lines: the sizes of a message whose name does not tell them, which a server notes when
+ * it has come to know them. They say nothing that is not in the message, and servers note them at different times.
+ */
+void uidlist_uncache(struct uidlist *l);
+
 struct uidlist_key {
 	const char *key; /* borrowed */
 	uint8_t keylen;

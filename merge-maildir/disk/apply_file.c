@@ -197,7 +197,9 @@ int apply_file_put(struct apply *a, const struct plan_step *s, struct err *err)
 	struct stat st;
 	int rc = a->ops->read(a->ops->ctx, &s->oid, &ours, err);
 
-	if (!rc) {
+	if (!rc && class_of(s->folder) == PATH_UIDVALIDITY) {
+		rc = apply_uidvalidity_raise(a->d, s->folder, &ours, err);
+	} else if (!rc) {
 		rc = what_is_there(a->d, s->folder, &st, err);
 		if (rc == 0)
 			rc = put_new(a, s, &ours, err);
@@ -237,6 +239,9 @@ int apply_file_unlink(struct apply *a, const struct plan_step *s, struct err *er
 	char dir[PATH_ROOM];
 	int fd, rc;
 
+	/* Without it a UIDVALIDITY would be given out a second time. */
+	if (class_of(s->folder) == PATH_UIDVALIDITY)
+		return APPLY_DIFFERS;
 	dir_of(dir, s->folder);
 	fd = file_open_dir(a->d, dir);
 	if (fd < 0) {

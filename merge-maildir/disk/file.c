@@ -272,6 +272,17 @@ int file_write_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], const vo
 	return write_tmp(d, dirfd, name, d->file_mode, buf, len, mtime, sync, err);
 }
 
+int file_link_tmp(struct disk *d, int fromfd, const char *from, int dirfd, char name[FILE_TMP_NAME])
+{
+	int rc;
+
+	do {
+		tmp_name(d, name);
+		rc = linkat(fromfd, from, dirfd, name, 0);
+	} while (rc && errno == EEXIST);
+	return rc;
+}
+
 int file_rename_new(int fromfd, const char *from, int tofd, const char *to)
 {
 	if (!renameat2(fromfd, from, tofd, to, RENAME_NOREPLACE))
@@ -322,11 +333,11 @@ out:
 }
 
 /* Until end of file: somebody may be appending, and st_size is then only a hint. */
-static int read_all(int fd, size_t hint, struct bytes *out)
+int file_read_fd(int fd, size_t size, struct bytes *out)
 {
 	for (;;) {
-		char *to = bytes_reserve(out, hint + 1);
-		ssize_t n = read(fd, to, hint + 1);
+		char *to = bytes_reserve(out, size + 1);
+		ssize_t n = read(fd, to, size + 1);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -336,7 +347,7 @@ static int read_all(int fd, size_t hint, struct bytes *out)
 		out->buf[out->len] = '\0';
 		if (!n)
 			return 0;
-		hint = (size_t)n < hint ? hint - (size_t)n : 4096;
+		size = (size_t)n < size ? size - (size_t)n : 4096;
 	}
 }
 
@@ -359,7 +370,7 @@ int file_read(const struct disk *d, const char *path, struct bytes *out, struct 
 		rc = err_errno(err, "cannot stat '%s'", path);
 	} else if (!S_ISREG(st->st_mode)) {
 		rc = err_set(err, ERR_FAIL, "cannot read '%s': it is not a regular file", path);
-	} else if (read_all(fd, (size_t)st->st_size, out)) {
+	} else if (file_read_fd(fd, (size_t)st->st_size, out)) {
 		rc = err_errno(err, "cannot read '%s'", path);
 		out->len = before;
 	}

@@ -229,12 +229,25 @@ static int fill(int fd, const char *text, size_t len)
 }
 
 /*
+ * Removes a lock file that is certainly ours. Left behind it would stand in our own way for two minutes, and in everybody's; what is wrong may pass, so
+ * it is tried more than once.
+ */
+static void withdraw(int dirfd)
+{
+	int try;
+
+	for (try = 0; try < 3 && unlinkat(dirfd, LOCK_NAME, 0) && errno != ENOENT; try++)
+		pause_ns(PAUSE_FIRST_NS);
+}
+
+/*
  * Makes the file without a name, and gives it one when it says whose it is: an empty lock, as a kill in create_named() leaves, stands in everybody's way for
  * two minutes. 1 made, 0 somebody has it, -1 if this way is closed: no O_TMPFILE here, no /proc.
  */
 static int create_whole(int dirfd, const char *text, size_t len)
 {
 	int fd = openat(dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, LOCK_MODE), rc = -1;
+	struct stat st;
 	char self[32];
 
 	if (fd < 0)
@@ -245,9 +258,12 @@ static int create_whole(int dirfd, const char *text, size_t len)
 			rc = 1;
 		else if (errno == EEXIST)
 			rc = 0;
+		/* An error of the device or of a server can come when the name was made all the same. */
+		if (rc < 1 && !fstat(fd, &st) && st.st_nlink > 0)
+			rc = 1;
 	}
 	if (close(fd) && rc > 0) {
-		unlinkat(dirfd, LOCK_NAME, 0);
+		withdraw(dirfd);
 		rc = -1;
 	}
 	return rc;
@@ -269,7 +285,7 @@ static int create_named(int dirfd, const char *text, size_t len, const char **wh
 		e = errno;
 	}
 	if (rc)
-		unlinkat(dirfd, LOCK_NAME, 0);
+		withdraw(dirfd);
 	errno = e;
 	return rc ? -1 : 1;
 }
@@ -293,8 +309,15 @@ static int try_create(struct lock *l, const struct disk *d, int dirfd, const cha
 	 * After close(): only then does a network file system settle on an mtime, by which lock_release()
 	 * knows the file.
 	 */
-	if (fstatat(dirfd, LOCK_NAME, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? 0 : fail(err, "stat", path);
+	if (fstatat(dirfd, LOCK_NAME, &st, AT_SYMLINK_NOFOLLOW)) {
+		int e = errno;
+
+		if (e == ENOENT)
+			return 0;
+		withdraw(dirfd);
+		errno = e;
+		return fail(err, "stat", path);
+	}
 	l->dirfd = dirfd;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
@@ -349,14 +372,21 @@ int lock_folder(struct lock *l, const struct disk *d, int dirfd, const char *pat
 	}
 }
 
-void lock_release(struct lock *l)
+/* Whether the lock file is the one that we made. If it cannot be looked at: nobody takes over a lock that is younger than that from the living. */
+static bool is_own(const struct lock *l)
 {
 	struct stat st;
 
+	if (!fstatat(l->dirfd, LOCK_NAME, &st, AT_SYMLINK_NOFOLLOW))
+		return same_file(&st, l->dev, l->ino, l->mtime_ns);
+	return errno != ENOENT && now_ns(CLOCK_REALTIME) - l->mtime_ns < STALE_OTHER_NS / 2;
+}
+
+void lock_release(struct lock *l)
+{
 	if (l->dirfd < 0)
 		return;
-	if (!fstatat(l->dirfd, LOCK_NAME, &st, AT_SYMLINK_NOFOLLOW) &&
-	    same_file(&st, l->dev, l->ino, l->mtime_ns))
-		unlinkat(l->dirfd, LOCK_NAME, 0);
+	if (is_own(l))
+		withdraw(l->dirfd);
 	l->dirfd = -1;
 }

@@ -91,7 +91,9 @@ void residue_of_file(const char *path, const char *name, unsigned *has)
 	path_parse(&p, file, (size_t)len);
 	if (p.class == PATH_MARKER)
 		*has |= RESIDUE_PARTS;
-	else if (p.class != PATH_IGNORED && !path_is_local(p.class))
+	/* The messages are what a list of UIDs and keywords is about, and the folder what a UIDVALIDITY is. */
+	else if (p.class != PATH_IGNORED && p.class != PATH_UIDLIST && p.class != PATH_KEYWORDS &&
+		 p.class != PATH_UIDVALIDITY)
 		*has |= RESIDUE_FILE;
 }
 

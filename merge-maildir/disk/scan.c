@@ -130,7 +130,7 @@ static int add_file(struct walk *w, int fd, const char *dir, const struct found 
 	struct stat st;
 
 	path_parse(&p, path, strlen(path));
-	if (!why && !in_place && (p.class == PATH_IGNORED || path_is_local(p.class)))
+	if (!why && !in_place && p.class == PATH_IGNORED)
 		return 0;
 	if (!why && f->type != DT_REG)
 		why = subdirs_type_odd(f->type);
@@ -287,6 +287,20 @@ int scan_store(struct scan *out, const struct disk *d, const struct scan_opts *o
 		qsort(out->folders, out->nfolders, sizeof(*out->folders), folder_cmp);
 	if (out->nfiles)
 		qsort(out->files, out->nfiles, sizeof(*out->files), file_cmp);
+	return rc;
+}
+
+int scan_folder(struct scan *out, const char *folder, const struct disk *d, struct err *err)
+{
+	struct walk w = { .s = out, .how = { .disk = d }, .err = err };
+	int rc, fd = file_open_dir(d, folder);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : err_errno(err, "cannot open folder '%s'", folder);
+	w.how.listing = &w.listing;
+	rc = add_folder(&w, fd, arena_strn(&out->arena, folder, strlen(folder)));
+	listing_release(&w.listing);
+	close(fd);
 	return rc;
 }
 

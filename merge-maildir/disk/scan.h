@@ -51,7 +51,7 @@ struct scan_folder {
 	bool locked;		/* read under the folder's lock; false as well when nothing had to be read */
 };
 
-/* A file outside cur/, new/ and tmp/ that is not ignored and not local (path_is_local()). */
+/* A file outside cur/, new/ and tmp/ that is not ignored. */
 struct scan_file {
 	const char *path;
 	enum path_class class;
@@ -97,6 +97,9 @@ struct scan_opts {
  * an error, lest it looks like a deleted one. On an error out holds what was read so far, to be released.
  */
 int scan_store(struct scan *out, const struct disk *d, const struct scan_opts *opts, struct err *err);
+
+/* scan_folder: reads one folder, for out->folders[0]; without any if it is gone. As scan_store(). */
+int scan_folder(struct scan *out, const char *folder, const struct disk *d, struct err *err);
 
 /*
  * scan_folder_again: reads one folder of the scan once more (its old entries are replaced), waiting at most

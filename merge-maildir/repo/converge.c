@@ -22,7 +22,9 @@ struct expr {
 };
 
 struct converge_priv {
+	struct converge *c;
 	struct repo *r;
+	bool is_base; /* what is merged now is the base of another merge: nobody ever sees it */
 	struct objects_batch *batch;
 	const struct merge_opts *opts;
 	struct oids commits; /* the leaves, in order of first use */
@@ -169,17 +171,39 @@ static int op_text(void *ctx, const struct oid *base, const struct oid *a, const
 	return ret;
 }
 
+static void op_fresh(void *ctx, size_t n)
+{
+	struct converge_priv *p = ctx;
+
+	if (!p->is_base)
+		p->c->fresh += n;
+}
+
+static void op_full(void *ctx, const char *folder, const char *keyword)
+{
+	struct converge_priv *p = ctx;
+
+	(void)folder;
+	(void)keyword;
+	if (!p->is_base)
+		p->c->lost++;
+}
+
 static int evaluate(struct converge_priv *p, struct expr *e, const struct store **out, struct err *err)
 {
-	struct merge_ops ops = { p, op_read, op_write, op_text };
+	struct merge_ops ops = { p, op_read, op_write, op_text, op_fresh, op_full };
 	const struct store *base = &p->empty, *a, *b;
+	bool is_base = p->is_base;
 	int ret;
 
 	if (!e->a) {
 		*out = &p->stores[e->leaf];
 		return 0;
 	}
-	if ((e->base && (ret = evaluate(p, e->base, &base, err)) < 0) || (ret = evaluate(p, e->a, &a, err)) < 0 ||
+	p->is_base = true;
+	ret = e->base ? evaluate(p, e->base, &base, err) : 0;
+	p->is_base = is_base;
+	if (ret < 0 || (ret = evaluate(p, e->a, &a, err)) < 0 ||
 	    (ret = evaluate(p, e->b, &b, err)) < 0)
 		return ret;
 	e->result = mem_zalloc(sizeof(*e->result));
@@ -274,6 +298,7 @@ static struct converge_priv *start(struct converge *c, struct repo *r, struct ob
 {
 	struct converge_priv *p = mem_zalloc(sizeof(*p));
 
+	p->c = c;
 	p->r = r;
 	p->batch = batch;
 	p->opts = opts;

@@ -16,6 +16,8 @@
 struct converge {
 	struct oids frontier;	 /* ascending */
 	const struct store *head, *target; /* what is recorded here, and what it is to become; partial in the same way */
+	size_t fresh; /* how many UIDs the merge gave out that no side had: then it is to be sealed, see history_view() */
+	size_t lost;  /* how many names of keywords found no letter */
 	struct converge_priv *priv;
 };
 

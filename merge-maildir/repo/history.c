@@ -15,6 +15,7 @@
 #include "walk.h"
 
 #define VIEW_IDENT "git-maildir <view@git-maildir>"
+#define SEAL_MESSAGE "Keep the new UIDs that this merge gave out\n"
 /* Commits come from peers: what is taken over from them into a view has a limit. */
 #define SUBJECT_MAX 200
 #define AUTHOR_MAX 100
@@ -247,7 +248,7 @@ static int derive(struct repo *r, const struct oids *frontier, struct history_co
 	return rc;
 }
 
-int history_view(struct repo *r, struct objects_batch *b, const struct oids *frontier, const struct oid *tree, struct oid *out,
+int history_view(struct repo *r, struct objects_batch *b, const struct oids *frontier, const struct oid *tree, bool sealed, struct oid *out,
 		 struct err *err)
 {
 	struct history_commit c;
@@ -258,6 +259,13 @@ int history_view(struct repo *r, struct objects_batch *b, const struct oids *fro
 		return rc;
 	c.tree = *tree;
 	rc = history_write(b, &c, out, err);
+	if (!rc && sealed) {
+		oids_release(&c.parents);
+		oids_add(&c.parents, out);
+		free(c.message);
+		c.message = copy_n(SEAL_MESSAGE, strlen(SEAL_MESSAGE));
+		rc = history_write(b, &c, out, err);
+	}
 	history_commit_release(&c);
 	return rc;
 }

@@ -52,7 +52,11 @@ int history_ahead_behind(struct repo *r, const struct oid *ours, const struct oi
 /*
  * history_view: adds to the batch the view with this tree of the frontier (at least two changes, ascending). Identity "git-maildir <view@git-maildir>", time = the latest committer time of the parents, zone +0000, message
  * "Merge the changes of <author names of the parents, sorted, each once>" and a line a parent with its subject: nothing in it depends on who makes it.
+ *
+ * sealed: the merge gave out UIDs. Clients see them, so they must not be given out again when the frontier has grown and its view is another one. Therefore the view is followed by a change
+ * with the same tree, identity and time, which is what out gets then: part of history from then on, and the same on all members that saw this frontier.
  */
-int history_view(struct repo *r, struct objects_batch *b, const struct oids *frontier, const struct oid *tree, struct oid *out, struct err *err);
+int history_view(struct repo *r, struct objects_batch *b, const struct oids *frontier, const struct oid *tree, bool sealed, struct oid *out,
+		 struct err *err);
 
 #endif

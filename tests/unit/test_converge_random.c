@@ -293,7 +293,7 @@ static struct oid view(struct repo *r, const struct job *j, const struct oid *he
 	store_dump(c.target, dump);
 	*root = write_edits(r, b, head, &e);
 	converge_release(&c);
-	ok(history_view(r, b, &j->frontier, root, &id, &err));
+	ok(history_view(r, b, &j->frontier, root, false, &id, &err));
 	ok(objects_flush(b, &err));
 	objects_end(b);
 	return id;

@@ -52,7 +52,7 @@ static struct oid view(const struct oid *const *parents, size_t n)
 	for (size_t i = 0; i < n; i++)
 		oids_add(&l, parents[i]);
 	oids_sort(&l);
-	assert_int_equal(history_view(&repo, b, &l, &tree, &out, &err), 0);
+	assert_int_equal(history_view(&repo, b, &l, &tree, false, &out, &err), 0);
 	assert_int_equal(objects_flush(b, &err), 0);
 	objects_end(b);
 	oids_release(&l);

@@ -93,7 +93,7 @@ static void every_other_file_has_its_class(void **state)
 		{ ".Work/dovecot-uidlist", PATH_UIDLIST },
 		{ "dovecot-keywords", PATH_KEYWORDS },
 		{ "dovecot-uidvalidity", PATH_UIDVALIDITY },
-		{ "dovecot-uidvalidity.6b0e2a11", PATH_UIDVALIDITY },
+		{ "dovecot-uidvalidity2", PATH_FILE },
 		{ ".gitattributes", PATH_FILE },
 		{ "maildirfolder", PATH_FILE },
 		{ ".Work/maildirfolder", PATH_FILE },
@@ -137,7 +137,8 @@ static void caches_and_locks_are_ignored(void **state)
 		"courierimaphieracl", "courierpop3dsizelist", "cur", "new", "x/cur", "cur/dir/1", "cur/new/1",
 		"new/cur/1:2,S", "cur/courierimapkeywords/:list", "cur/.hidden", "cur/:2,S",
 		"cur/dovecot-uidlist", "new/a\nb", "a\001b", "x\177/cur/1", "", "/", "/cur/1", "cur/",
-		"cur//1", "x/../cur/1", "./cur/1", "..", "git~1", "x/GIT~1/cur/1",
+		"cur//1", "x/../cur/1", "./cur/1", "..", "git~1", "x/GIT~1/cur/1", "dovecot-uidvalidity.6b0e2a11",
+		"dovecot-uidvalidity.", ".Work/dovecot-uidvalidity.x",
 	};
 	size_t i;
 
@@ -145,16 +146,6 @@ static void caches_and_locks_are_ignored(void **state)
 	for (i = 0; i < COUNT(paths); i++)
 		if (class_of(paths[i]) != PATH_IGNORED)
 			fail_msg("'%s' is %d", paths[i], (int)class_of(paths[i]));
-}
-
-static void dovecots_own_lists_stay_on_their_member_for_now(void **state)
-{
-	int c;
-
-	(void)state;
-	for (c = PATH_MESSAGE; c <= PATH_IGNORED; c++)
-		assert_int_equal(path_is_local((enum path_class)c),
-				 c == PATH_UIDLIST || c == PATH_KEYWORDS || c == PATH_UIDVALIDITY);
 }
 
 static void a_scan_does_not_go_where_no_folders_are(void **state)
@@ -255,7 +246,7 @@ static const char *const names[] = {
 	"dovecot.list.index.log", "dovecot.map.index", "dovecot.mailbox.log", "dovecot.mailbox.log.2",
 	"dovecot-uidlist", "dovecot-uidlist:2,S", "dovecot-uidlist.lock", "dovecot-uidlist.tmp",
 	"dovecot-uidlist2", "dovecot-uidlist,S=1:2,", "dovecot-keywords", "dovecot-keywords:2,",
-	"dovecot-keywords.lock", "dovecot-uidvalidity", "dovecot-uidvalidity.6b0e2a11",
+	"dovecot-keywords.lock", "dovecot-uidvalidity", "dovecot-uidvalidity.6b0e2a11", "dovecot-uidvalidity.", "dovecot-uidvalidity2",
 	"dovecot-uidvalidity:2,S", "mailboxes.lock", "mailboxes.lock.x", "x.lock", ".lock", "lock",
 	"x.lock:2,S", ".front-door.lock", ".temp.1", "temp.1", "temp", ".temp", "xtemp.1", "dovecot-acl",
 	"dovecot-acl-list", "maildirsize", "maildirsize2", "maildirfolder", "..DOVECOT-TRASHED",
@@ -386,8 +377,7 @@ static void assert_replicated(const struct box *b, const struct bytes *out, size
 	if (n)
 		qsort(seen, n, sizeof(*seen), cmp_strings);
 	for (i = 0; i < b->n; i++) {
-		enum path_class class = class_of(b->paths[i]);
-		bool ours = class != PATH_IGNORED && !path_is_local(class);
+		bool ours = class_of(b->paths[i]) != PATH_IGNORED;
 		bool gits = n && bsearch(&b->paths[i], seen, n, sizeof(*seen), cmp_strings);
 
 		kept += ours;
@@ -481,7 +471,6 @@ int main(void)
 		cmocka_unit_test(every_other_file_has_its_class),
 		cmocka_unit_test(a_file_tells_the_directory_it_is_in),
 		cmocka_unit_test(caches_and_locks_are_ignored),
-		cmocka_unit_test(dovecots_own_lists_stay_on_their_member_for_now),
 		cmocka_unit_test(a_scan_does_not_go_where_no_folders_are),
 		cmocka_unit_test(unsafe_paths_are_named_with_the_reason),
 		cmocka_unit_test(a_folder_is_shown_as_people_know_it),

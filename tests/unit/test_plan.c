@@ -151,11 +151,68 @@ static void a_renamed_folder_is_made_filled_emptied_and_removed(void **state)
 	       "write .B/.gitmaildir\nremove .A/.gitmaildir\nremove folder .A\n");
 }
 
+static void uids_and_keywords_come_with_the_messages_of_their_folder(void **state)
+{
+	(void)state;
+	expect(SIDE("A .A/cur/1:2,", "u .A/dovecot-uidlist", "k .B/dovecot-keywords", "B .B/cur/2:2,", "C .A/cur/3:2,"),
+	       SIDE("A .A/cur/1:2,S", "v .A/dovecot-uidlist", "l .B/dovecot-keywords", "B .B/cur/2:2,", "D .A/cur/3:2,", "E .A/new/4",
+		    "v dovecot-uidlist", "k dovecot-keywords"),
+	       "set UIDs and keywords of .\n"
+	       "add .A/new/4\nrename .A/cur/1:2, to cur/1:2,S\nreplace .A/cur/3:2,\nset UIDs and keywords of .A\n"
+	       "set UIDs and keywords of .B\n");
+}
+
+static void uids_and_keywords_are_never_taken_away(void **state)
+{
+	(void)state;
+	expect(SIDE("u .A/dovecot-uidlist", "k .A/dovecot-keywords", "m .A/.gitmaildir"), SIDE("m .A/.gitmaildir"), "");
+	expect(SIDE("u .A/dovecot-uidlist", "m .A/.gitmaildir"), NOTHING, "remove .A/.gitmaildir\nremove folder .A\n");
+}
+
+static void the_last_uidvalidity_is_a_file_of_its_own(void **state)
+{
+	(void)state;
+	expect(SIDE("u dovecot-uidvalidity"), SIDE("v dovecot-uidvalidity"), "write dovecot-uidvalidity\n");
+}
+
 static int64_t date(void *ctx, const char *folder, const char *key, size_t keylen)
 {
 	++*(int *)ctx;
 	assert_int_equal(keylen, 1);
 	return *key - '0' + (*folder ? 100 : 0);
+}
+
+static uint32_t descending(void *ctx, const char *folder, const char *key, size_t keylen)
+{
+	(void)ctx;
+	(void)folder;
+	assert_int_equal(keylen, 1);
+	return *key == '7' ? 0 : 100 - (uint32_t)(*key - '0');
+}
+
+static void messages_come_in_the_order_of_their_uids(void **state)
+{
+	struct store from = SIDE("X cur/5:2,", "Y cur/6,S=1:2,", "Z cur/8:2,");
+	struct store to = SIDE("A cur/1:2,", "B new/2", "C cur/3:2,", "D cur/4:2,", "E cur/7:2,", "X cur/5:2,S", "Y cur/6:2,", "Q cur/8:2,");
+	static const uint32_t want[] = { 0, 96, 97, 98, 99, 0, 94, 92 };
+	static const char names[] = "74321568";
+	int asked = 0;
+	struct plan_facts facts = { .ctx = &asked, .mtime = date, .uid = descending };
+	struct changes c;
+	struct plan p;
+
+	(void)state;
+	change_find(&c, &from, &to);
+	plan_build(&p, &c, &facts);
+	assert_int_equal(p.n, 8);
+	for (size_t i = 0; i < p.n; i++) {
+		assert_int_equal(p.v[i].name[0], names[i]);
+		assert_int_equal(p.v[i].uid, want[i]);
+	}
+	plan_release(&p);
+	changes_release(&c);
+	store_release(&from);
+	store_release(&to);
 }
 
 static void steps_hold_contents_modes_and_dates(void **state)
@@ -164,7 +221,7 @@ static void steps_hold_contents_modes_and_dates(void **state)
 	struct store to = SIDE("A .W/cur/1:2,S", "D cur/2:2,F", "C cur/3:2,S", "E new/4", "t subscriptions",
 			       "y new-file");
 	int asked = 0;
-	struct plan_dates dates = { &asked, date };
+	struct plan_facts dates = { .ctx = &asked, .mtime = date };
 	struct oid none = { { 0 } }, a = content('A'), b = content('B'), d = content('D'), e = content('E');
 	struct oid s = content('s'), t = content('t'), x = content('x');
 	struct changes c;
@@ -178,13 +235,13 @@ static void steps_hold_contents_modes_and_dates(void **state)
 	assert_true(p.v[0].kind == PLAN_MKFOLDER);
 	assert_true(p.v[1].kind == PLAN_ADD && p.v[1].mtime == 4 && oid_eq(&p.v[1].oid, &e));
 	assert_null(p.v[1].from_folder);
-	assert_true(p.v[2].kind == PLAN_ADD && p.v[2].mtime == 101 && oid_eq(&p.v[2].oid, &a));
-	assert_string_equal(p.v[2].from_folder, "");
-	assert_string_equal(p.v[2].from_name, "1:2,");
-	assert_int_equal(p.v[2].from_sub, NAME_CUR);
-	assert_true(p.v[3].kind == PLAN_RENAME && p.v[3].mtime == -1);
-	assert_true(p.v[4].kind == PLAN_REPLACE && p.v[4].mtime == 2);
-	assert_true(oid_eq(&p.v[4].oid, &d) && oid_eq(&p.v[4].from_oid, &b));
+	assert_true(p.v[2].kind == PLAN_RENAME && p.v[2].mtime == -1);
+	assert_true(p.v[3].kind == PLAN_REPLACE && p.v[3].mtime == 2);
+	assert_true(oid_eq(&p.v[3].oid, &d) && oid_eq(&p.v[3].from_oid, &b));
+	assert_true(p.v[4].kind == PLAN_ADD && p.v[4].mtime == 101 && oid_eq(&p.v[4].oid, &a));
+	assert_string_equal(p.v[4].from_folder, "");
+	assert_string_equal(p.v[4].from_name, "1:2,");
+	assert_int_equal(p.v[4].from_sub, NAME_CUR);
 	assert_true(p.v[5].kind == PLAN_DELETE && oid_eq(&p.v[5].from_oid, &a));
 	assert_true(p.v[6].kind == PLAN_PUT && oid_eq(&p.v[6].from_oid, &none) && p.v[6].mode == 0100644);
 	assert_true(p.v[7].kind == PLAN_PUT && oid_eq(&p.v[7].from_oid, &s) && oid_eq(&p.v[7].oid, &t));
@@ -281,6 +338,7 @@ static void carry_out(struct model *m, const struct plan_step *s)
 		take(m, s->folder, &s->from_oid);
 		break;
 	case PLAN_MKFOLDER:
+	case PLAN_IMAP:
 	case PLAN_RMFOLDER:
 		break;
 	}
@@ -371,6 +429,10 @@ int main(void)
 		cmocka_unit_test(a_file_in_the_place_of_a_new_folder_goes_first),
 		cmocka_unit_test(a_file_in_the_place_of_an_old_folder_comes_last),
 		cmocka_unit_test(a_renamed_folder_is_made_filled_emptied_and_removed),
+		cmocka_unit_test(uids_and_keywords_come_with_the_messages_of_their_folder),
+		cmocka_unit_test(uids_and_keywords_are_never_taken_away),
+		cmocka_unit_test(the_last_uidvalidity_is_a_file_of_its_own),
+		cmocka_unit_test(messages_come_in_the_order_of_their_uids),
 		cmocka_unit_test(steps_hold_contents_modes_and_dates),
 		cmocka_unit_test(a_step_is_shown_without_harm_to_a_terminal),
 		cmocka_unit_test(

@@ -94,7 +94,7 @@ static struct oid settle(struct world *w, struct repo *r, const struct oids *hea
 	ok(history_frontier(r, heads, &frontier, &err));
 	id = frontier.v[0];
 	if (frontier.n > 1) {
-		ok(history_view(r, w->batch, &frontier, &w->tree, &id, &err));
+		ok(history_view(r, w->batch, &frontier, &w->tree, false, &id, &err));
 		ok(objects_flush(w->batch, &err));
 	}
 	oids_release(&frontier);

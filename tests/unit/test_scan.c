@@ -119,8 +119,8 @@ static void files_that_a_server_keeps_for_itself_are_left_out(void **state)
 	box_file(b, "..DOVECOT-TRASHED/cur/1.a", "");
 	box_dir(b, ".git");
 	box_file(b, ".git/config", "");
-	box_file(b, "dovecot-uidlist", "");
-	box_file(b, "dovecot-uidvalidity", "");
+	box_file(b, "dovecot-uidlist.lock", "");
+	box_file(b, "dovecot-uidvalidity.0000000a", "");
 	box_file(b, "dovecot.index.log", "");
 	box_file(b, "maildirsize", "");
 	box_file(b, "subscriptions", "a\n");
@@ -140,6 +140,27 @@ static void files_that_a_server_keeps_for_itself_are_left_out(void **state)
 	assert_string_equal(s.files[2].path, "subscriptions");
 	assert_int_equal(s.files[2].class, PATH_SUBSCRIPTIONS);
 	assert_int_equal(s.files[2].mode, 0100644);
+	scan_release(&s);
+}
+
+static void uids_and_keywords_are_found_beside_the_mail_they_belong_to(void **state)
+{
+	struct box *b = *state;
+	struct scan s;
+
+	box_folder(b, "");
+	box_folder(b, ".A/");
+	box_file(b, ".A/dovecot-keywords", "0 Work\n");
+	box_file(b, ".A/dovecot-uidlist", "3 V1 N1\n");
+	box_file(b, "dovecot-uidvalidity", "0000000a");
+	s = scan(b, NULL);
+	assert_int_equal(s.nfolders, 2);
+	assert_int_equal(s.nfiles, 3);
+	assert_string_equal(s.files[0].path, ".A/dovecot-keywords");
+	assert_int_equal(s.files[0].class, PATH_KEYWORDS);
+	assert_int_equal(s.files[1].class, PATH_UIDLIST);
+	assert_int_equal(s.files[1].size, 8);
+	assert_int_equal(s.files[2].class, PATH_UIDVALIDITY);
 	scan_release(&s);
 }
 
@@ -610,6 +631,7 @@ int main(void)
 		box_test(messages_are_found_with_their_inodes),
 		box_test(folders_are_found_in_both_layouts_and_sorted),
 		box_test(files_that_a_server_keeps_for_itself_are_left_out),
+		box_test(uids_and_keywords_are_found_beside_the_mail_they_belong_to),
 		box_test(odd_things_are_named_and_never_followed),
 		box_test(a_bottomless_directory_ends_the_walk_not_the_program),
 		box_test(a_folder_that_may_not_be_read_is_an_error_not_a_deletion),

@@ -57,7 +57,7 @@ static void every_entry_of_a_tree_goes_where_it_belongs(void **state)
 	store_sort(&s);
 	assert_sorted(&s);
 	assert_int_equal(s.nfolders, 2);
-	assert_int_equal(s.nfiles, 4);
+	assert_int_equal(s.nfiles, 5);
 	assert_int_equal(store_msg_count(&s), 4);
 	work = store_find_folder(&s, ".Work");
 	assert_non_null(work);
@@ -71,7 +71,7 @@ static void every_entry_of_a_tree_goes_where_it_belongs(void **state)
 	assert_int_equal(store_find_file(&s, ".Work/.gitmaildir")->class, PATH_MARKER);
 	assert_int_equal(store_find_file(&s, "subscriptions")->class, PATH_SUBSCRIPTIONS);
 	assert_int_equal(store_find_file(&s, ".gitattributes")->class, PATH_FILE);
-	assert_null(store_find_file(&s, "dovecot-uidlist"));
+	assert_int_equal(store_find_file(&s, "dovecot-uidlist")->class, PATH_UIDLIST);
 	assert_null(store_find_folder(&s, ".Wor"));
 	assert_null(store_find_folder(&s, ".Work.Projects"));
 	store_release(&s);

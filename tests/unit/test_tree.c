@@ -142,7 +142,7 @@ static void equal_directories_are_left_out_but_not_the_markers_of_the_others(voi
 static void what_is_no_mail_and_no_file_of_ours_is_left_out(void **state)
 {
 	struct oid a = commit("mkdir -p cur/sub new tmp/x .T/cur; echo 1 >cur/sub/1; echo 2 >tmp/2; echo 3 >cur/.hidden; echo 4 >cur/dovecot-uidlist; "
-			      "echo 5 >dovecot-uidlist; echo 6 >dovecot.index.cache; echo 7 >.T/dovecot-keywords; echo 8 >.T/cur/8; echo 9 >tmp/x/.git-not");
+			      "echo 5 >dovecot-uidlist.lock; echo 6 >dovecot.index.cache; echo 7 >.T/dovecot-uidvalidity.00000001; echo 8 >.T/cur/8; echo 9 >tmp/x/.git-not");
 
 	(void)state;
 	load(1, &a, NULL, NULL);
