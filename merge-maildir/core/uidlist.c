@@ -48,24 +48,35 @@ static void drop_lines(struct uidlist *l)
 	l->n = n;
 }
 
+static const struct uidlist_line *find_hashed(const struct uidlist *l, uint32_t hash, const char *key, size_t keylen)
+{
+	size_t it = 0, at;
+
+	while (hash_next(&l->by_key, hash, &it, &at))
+		if (same_key(&l->v[at], key, keylen))
+			return &l->v[at];
+	return NULL;
+}
+
 bool uidlist_index(struct uidlist *l)
 {
 	bool twice = false;
-	size_t i, it, old;
+	size_t i;
 
 	drop_index(l);
 	/* Room for what is delivered meanwhile: a member that runs on numbers one message at a time. */
 	hash_init(&l->by_key, l->n + l->n / 8 + 8);
-	for (i = 0; i < l->n; i++) {
-		const struct uidlist_line *line = &l->v[i];
+	/* From the end, so that one look is enough, however often a message is there. */
+	for (i = l->n; i-- > 0;) {
+		struct uidlist_line *line = &l->v[i];
 		uint32_t hash = hash_bytes(line->key, line->keylen);
 
-		for (it = 0; hash_next(&l->by_key, hash, &it, &old);)
-			if (same_key(&l->v[old], line->key, line->keylen)) {
-				l->v[old].uid = 0;
-				twice = true;
-			}
-		hash_add(&l->by_key, hash, i);
+		if (find_hashed(l, hash, line->key, line->keylen)) {
+			line->uid = 0;
+			twice = true;
+		} else {
+			hash_add(&l->by_key, hash, i);
+		}
 	}
 	l->indexed = true;
 	if (twice)
@@ -75,18 +86,11 @@ bool uidlist_index(struct uidlist *l)
 
 const struct uidlist_line *uidlist_find(struct uidlist *l, const char *key, size_t keylen)
 {
-	uint32_t hash;
-	size_t it = 0, at;
-
 	if (!l->n)
 		return NULL;
 	if (!l->indexed)
 		uidlist_index(l);
-	hash = hash_bytes(key, keylen);
-	while (hash_next(&l->by_key, hash, &it, &at))
-		if (same_key(&l->v[at], key, keylen))
-			return &l->v[at];
-	return NULL;
+	return find_hashed(l, hash_bytes(key, keylen), key, keylen);
 }
 
 const struct uidlist_line *uidlist_partner(struct uidlist *l, size_t *at, const struct uidlist_line *line)

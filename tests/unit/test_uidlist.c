@@ -148,6 +148,19 @@ static void of_two_uids_of_a_message_the_larger_counts(void **state)
 	assert_reads_as(HEAD "3 G1 :a\n3 G2 :a\n", HEAD "3 G2 :a\n", UIDLIST_TWICE);
 }
 
+static void a_message_that_is_there_a_hundred_thousand_times_takes_no_longer(void **state)
+{
+	struct bytes text = { 0 };
+	unsigned i;
+
+	(void)state;
+	bytes_addstr(&text, HEAD);
+	for (i = 1; i <= 100000; i++)
+		bytes_addf(&text, "%u :a\n", i);
+	assert_reads_as(text.buf, "3 V5 N100001 G" GUID "\n100000 :a\n", UIDLIST_TWICE);
+	bytes_release(&text);
+}
+
 static void a_uid_of_two_messages_is_nobodys(void **state)
 {
 	(void)state;
@@ -450,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_torn_line_is_left_out_but_its_uid_was_given),
 		cmocka_unit_test(uids_that_do_not_ascend_are_sorted),
 		cmocka_unit_test(of_two_uids_of_a_message_the_larger_counts),
+		cmocka_unit_test(a_message_that_is_there_a_hundred_thousand_times_takes_no_longer),
 		cmocka_unit_test(a_uid_of_two_messages_is_nobodys),
 		cmocka_unit_test(lines_that_are_none_are_left_out),
 		cmocka_unit_test(a_key_with_a_zero_byte_is_none),

@@ -252,6 +252,13 @@ static void when_no_uids_are_left_a_message_has_none(void **state)
 		      "3 V5 N4294967295\n1 :a\n4294967294 :b\n", 0);
 }
 
+static void uids_of_a_base_with_another_uidvalidity_say_nothing(void **state)
+{
+	(void)state;
+	assert_merges("3 V4 N9\n7 :a\n", "3 V5 N8\n7 :a\n", "3 V5 N1\n", "a=3", "", "3 V5 N8\n7 :a\n", 0);
+	assert_merges("3 V9 N9\n7 :a\n", "3 V5 N8\n7 :a\n", "3 V5 N8\n", "a=3", "", "3 V5 N9\n8 :a\n", 1);
+}
+
 /* A random case: three folders, and what is in the merged one. */
 struct tcase {
 	struct folder base, a, b;
@@ -586,6 +593,7 @@ int main(void)
 		cmocka_unit_test(fields_of_the_header_merge_three_way),
 		cmocka_unit_test(the_guid_of_a_folder_is_not_lost),
 		cmocka_unit_test(when_no_uids_are_left_a_message_has_none),
+		cmocka_unit_test(uids_of_a_base_with_another_uidvalidity_say_nothing),
 		cmocka_unit_test(no_merge_gives_a_uid_to_two_messages),
 		cmocka_unit_test(a_merge_is_the_same_to_the_byte_from_both_sides),
 		cmocka_unit_test(a_merge_with_the_same_or_with_the_base_changes_nothing),
