@@ -1,9 +1,10 @@
 /*
  * apply_uidvalidity.c -- the last UIDVALIDITY that was given out, raised beside a server that gives out the next.
  *
- * Dovecot 2.3 (mailbox-uidvalidity.c) takes the next number by renaming an empty file "dovecot-uidvalidity.<8 hex>" to that of the
- * next, so that of two processes one loses and looks again; only then is dovecot-uidvalidity written, for the case that the empty file is lost. Therefore both
- * are looked at here, and the rename comes first here as well.
+ * Dovecot 2.3 (mailbox-uidvalidity.c) takes the next number by renaming an empty file "dovecot-uidvalidity.<8 hex>"
+ * to that of the next, so that of two processes one loses and looks again; only then is dovecot-uidvalidity written,
+ * for the case that the empty file is lost. Therefore both are looked at here, and the rename comes first here as
+ * well.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -56,7 +57,10 @@ static const char *marker_name(char out[MARKER_NAME], uint32_t value)
 	return out;
 }
 
-/* From the marker of the number before (0: there is none) to the one of the new. -1 with errno, ENOENT and EEXIST: somebody was faster. */
+/*
+ * From the marker of the number before (0: there is none) to the one of the new. -1 with errno, ENOENT and EEXIST:
+ * somebody was faster.
+ */
 static int move_marker(int dirfd, uint32_t from, uint32_t to)
 {
 	char old[MARKER_NAME], new[MARKER_NAME];
@@ -70,7 +74,10 @@ static int move_marker(int dirfd, uint32_t from, uint32_t to)
 	return fd < 0 ? -1 : close(fd);
 }
 
-/* Raises the marker to want, unless the marker or the file (which says here) are beyond it. 1 raised, 0 nothing to do, or a negative code. */
+/*
+ * Raises the marker to want, unless the marker or the file (which says here) are beyond it. 1 raised, 0 nothing to
+ * do, or a negative code.
+ */
 static int raise_marker(int dirfd, uint32_t here, uint32_t want, uint32_t *marker, struct err *err)
 {
 	int try;
