@@ -103,6 +103,8 @@ $place
 	judge '1 openat(6</m/cur>, "x", O_WRONLY|O_CREAT, 0600) = 5</m/cur/x>' 'opened for writing'
 	judge "$lock
 1 renameat(3</m>, \"x\", 6</m/cur>, \"x\") = 0" 'outside of tmp'
+	judge '1 renameat(4</m/tmp>, "x", 3</m>, "dovecot-uidlist") = 0' 'without the lock'
+	judge '1 renameat(4</m/w/tmp>, "x", 3</m/w>, "dovecot-keywords") = 0' 'without the lock'
 }
 t 'each of these rules is noticed when it is broken' judge_notices
 

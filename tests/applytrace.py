@@ -3,9 +3,10 @@
 
 applytrace.py TRACE MAILDIR: prints a line for each offence, and at the end "N files came, N renamed, N removed". Rules:
 - a file appears in cur/ or new/ only by rename or link, from tmp/ or from cur/ and new/ themselves;
-- one that comes from tmp/ was opened there with O_EXCL, and synced after the last write to it;
-- nothing in cur/ or new/ is opened for writing;
-- a name in cur/ or new/ comes or goes only while the folder's dovecot-uidlist.lock is held;
+- one that comes from tmp/ was opened there with O_EXCL, and synced after the last write to it, or is a link to a message;
+- nothing in cur/ or new/ is opened for writing, but for the name that wakes IDLE clients;
+- a name in cur/ or new/ comes or goes, and dovecot-uidlist and dovecot-keywords are replaced, only while the folder's
+  dovecot-uidlist.lock is held; a folder that is still being built, as "tmp/<x>.new", needs none;
 - a directory that a name came to or left is synced before HEAD's branch moves.
 """
 import os
@@ -15,6 +16,8 @@ import sys
 CALL = re.compile(r"^(\d+)\s+(\w+)\((.*)\)\s+=\s+(-?\d+|0x[0-9a-f]+|\?)(.*)$")
 WRITES = {"write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "fallocate", "sendfile", "copy_file_range"}
 SYNCS = {"fsync", "fdatasync"}
+WAKE = ".git-maildir.wake"
+HIDDEN = re.compile(r"^/tmp/git-maildir\.[^/]*\.new(/|$)")
 
 
 def arguments(text):
@@ -78,7 +81,7 @@ class Rules:
     def __init__(self, maildir):
         self.maildir = maildir.rstrip("/")
         self.faults = []
-        self.excl, self.synced = set(), {}
+        self.excl, self.synced, self.linked = set(), {}, set()
         self.locks, self.dirty = set(), set()
         self.came = self.renamed = self.removed = self.heads = 0
 
@@ -94,14 +97,14 @@ class Rules:
         return None, None
 
     def locked(self, path, what):
-        folder = self.sub(path)[0]
-        if folder not in self.locks:
+        folder = self.sub(path)[0] or os.path.dirname(path)
+        if folder not in self.locks and not HIDDEN.match(folder[len(self.maildir):]):
             self.fault(f"{what} without the lock of its folder: {path}")
 
     def opened(self, path, flags, ok):
         folder, sub = self.sub(path)
         writing = re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", flags)
-        if sub in ("cur", "new") and writing:
+        if sub in ("cur", "new") and writing and os.path.basename(path) != WAKE:
             self.fault(f"opened for writing in {sub}/: {path} {flags}")
         if ok and sub == "tmp" and "O_CREAT" in flags:
             if "O_EXCL" in flags:
@@ -116,10 +119,17 @@ class Rules:
             self.locks.discard(os.path.dirname(old))
         if os.path.basename(new) == "dovecot-uidlist.lock" and call == "linkat":
             self.locks.add(os.path.dirname(new))
+        if os.path.basename(new) in ("dovecot-uidlist", "dovecot-keywords") and sub is None:
+            self.locked(new, call)
+        if sub == "tmp" and from_sub in ("cur", "new") and call.startswith("link"):
+            self.linked.add(new)
         if sub in ("cur", "new"):
             self.locked(new, call)
             self.dirty.add(os.path.dirname(new))
-            if from_sub == "tmp":
+            if old in self.linked:
+                self.linked.remove(old)
+                self.renamed += 1
+            elif from_sub == "tmp":
                 self.came += 1
                 if old not in self.excl:
                     self.fault(f"came from a file that was not opened with O_EXCL: {old} -> {new}")
@@ -154,6 +164,8 @@ class Rules:
         self.dirty.discard(path)
         if os.path.basename(path) == "dovecot-uidlist.lock":
             self.locks.discard(os.path.dirname(path))
+        if os.path.basename(path) == WAKE:
+            return
         if self.sub(path)[1] in ("cur", "new"):
             self.removed += 1
             self.locked(path, "unlink")

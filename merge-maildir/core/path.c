@@ -24,8 +24,8 @@
 	P(".dovecot.lda-dupes")
 
 /*
- * IGNORE_FILE holds for files only. The markers of dovecot-uidvalidity repeat what is in it, under a name that changes each time. cur and new as files
- * would be in the way of the folder on every other member.
+ * IGNORE_FILE holds for files only. The markers of dovecot-uidvalidity repeat what is in it, under a name that
+ * changes each time. cur and new as files would be in the way of the folder on every other member.
  */
 #define IGNORE_FILE(E, P, S)                                                  \
 	E("cur") E("new")                                                     \

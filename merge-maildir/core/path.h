@@ -37,8 +37,9 @@ struct path {
 };
 
 /*
- * path_parse: takes the relative path of a file apart. Cannot fail: what cannot be anything else, or is path_unsafe(), is PATH_IGNORED.
- * Caches and locks are known by the name of the file: a folder ".front-door.lock" holds mail.
+ * path_parse: takes the relative path of a file apart. Cannot fail: what cannot be anything else, or is
+ * path_unsafe(), is PATH_IGNORED. Caches and locks are known by the name of the file: a folder ".front-door.lock"
+ * holds mail.
  */
 void path_parse(struct path *p, const char *path, size_t len);
 
@@ -46,15 +47,16 @@ void path_parse(struct path *p, const char *path, size_t len);
 bool path_is_quiet(enum path_class class);
 
 /*
- * path_skip_dir: whether a scan must not go into a directory of this name when it looks for folders and files: cur, new, tmp
- * (a folder's own, read otherwise), ".git", "..DOVECOT-TRASHED", "..DOVECOT-TrasH", full-text indexes, names that are not safe.
+ * path_skip_dir: whether a scan must not go into a directory of this name when it looks for folders and files: cur,
+ * new, tmp (a folder's own, read otherwise), ".git", "..DOVECOT-TRASHED", "..DOVECOT-TrasH", full-text indexes, names
+ * that are not safe.
  */
 bool path_skip_dir(const char *name, size_t len);
 
 /*
- * path_unsafe: NULL, or why this path from a tree must never reach a disk, as a few words for people ("contains '..'"):
- * absolute, an empty, "." or ".." component, ".git" in any case or one of its Windows aliases ("git~1"), control bytes (0x01-0x1f, 0x7f), a
- * component of more than 255 bytes, more than 3,500 bytes in all.
+ * path_unsafe: NULL, or why this path from a tree must never reach a disk, as a few words for people ("contains
+ * '..'"): absolute, an empty, "." or ".." component, ".git" in any case or one of its Windows aliases ("git~1"),
+ * control bytes (0x01-0x1f, 0x7f), a component of more than 255 bytes, more than 3,500 bytes in all.
  */
 const char *path_unsafe(const char *path, size_t len);
 
@@ -63,8 +65,9 @@ const char *path_unsafe(const char *path, size_t len);
 char *path_show(char *out, size_t size, const char *folder);
 
 /*
- * The ignore rules in gitignore(5) form, for info/exclude: the same rules as path_parse(), so that "git status" agrees. It overrides
- * core.excludesFile: somebody's "*~" there must not keep mail back. Not sayable there, so git sees it: a path of more than 3,500 bytes.
+ * The ignore rules in gitignore(5) form, for info/exclude: the same rules as path_parse(), so that "git status"
+ * agrees. It overrides core.excludesFile: somebody's "*~" there must not keep mail back. Not sayable there, so git
+ * sees it: a path of more than 3,500 bytes.
  */
 extern const char path_exclude[];
 

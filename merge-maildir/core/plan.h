@@ -44,7 +44,10 @@ struct plan {
 	struct arena arena; /* for the names of folders that are made and removed */
 };
 
-/* Tells the mtime and the UID that a message is to have: by the marker and the uidlist of the folder in the side that is to be reached. */
+/*
+ * Tells the mtime and the UID that a message is to have: by the marker and the uidlist of the folder in the side that
+ * is to be reached.
+ */
 struct plan_facts {
 	void *ctx;
 	int64_t (*mtime)(void *ctx, const char *folder, const char *key, size_t keylen);
@@ -52,16 +55,18 @@ struct plan_facts {
 };
 
 /*
- * plan_build: the steps for a list of changes. First PLAN_MKFOLDER, parents before what is below them. Then, folder by folder (for PLAN_ADD the one that receives),
- * all its PLAN_ADD, PLAN_RENAME, PLAN_REPLACE and PLAN_IMAP in this order, so that UIDs and the messages that have them appear under one lock; among PLAN_ADD by UID.
- * Then PLAN_DELETE by folder, PLAN_PUT, PLAN_UNLINK and PLAN_RMFOLDER, the deepest first. A move is PLAN_ADD
- * with from_* and later PLAN_DELETE. A change of the files dovecot-uidlist and dovecot-keywords is no PLAN_PUT but one PLAN_IMAP for the folder; when they are gone, nothing. Two exceptions: a file that stands where a folder is to be is removed
- * before anything else, and a file that goes where a folder was is written after everything else.
- * PLAN_MKFOLDER also comes for a folder that has no marker and receives messages, if from shows nothing of
- * it. There is no PLAN_RMFOLDER for the root nor for a folder that receives messages; one that is not empty
- * all the same must be left alone by whoever carries it out. facts may be NULL: no mtime and no UID is known then.
- * Strings are borrowed from the stores of the changes, which must outlive the plan; the list itself need
- * not. What out held before is not looked at. plan_release() frees.
+ * plan_build: the steps for a list of changes. First PLAN_MKFOLDER, parents before what is below them. Then, folder
+ * by folder (for PLAN_ADD the one that receives), all its PLAN_ADD, PLAN_RENAME, PLAN_REPLACE and PLAN_IMAP in this
+ * order, so that UIDs and the messages that have them appear under one lock; among PLAN_ADD by UID. Then PLAN_DELETE
+ * by folder, PLAN_PUT, PLAN_UNLINK and PLAN_RMFOLDER, the deepest first. A move is PLAN_ADD with from_* and later
+ * PLAN_DELETE. A change of the files dovecot-uidlist and dovecot-keywords is no PLAN_PUT but one PLAN_IMAP for the
+ * folder; when they are gone, nothing. Two exceptions: a file that stands where a folder is to be is removed before
+ * anything else, and a file that goes where a folder was is written after everything else. PLAN_MKFOLDER also comes
+ * for a folder that has no marker and receives messages, if from shows nothing of it. There is no PLAN_RMFOLDER for
+ * the root nor for a folder that receives messages; one that is not empty all the same must be left alone by whoever
+ * carries it out. facts may be NULL: no mtime and no UID is known then. Strings are borrowed from the stores of the
+ * changes, which must outlive the plan; the list itself need not. What out held before is not looked at.
+ * plan_release() frees.
  */
 void plan_build(struct plan *out, const struct changes *c, const struct plan_facts *facts);
 void plan_release(struct plan *p);

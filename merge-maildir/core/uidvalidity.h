@@ -3,9 +3,10 @@
  *
  *     6b0e2a11
  *
- * Format of Dovecot 2.3 (mailbox-uidvalidity.c): eight hexadecimal digits. The next folder gets the next number. A server that does not know of
- * one that another gave out would give it out again, and a folder that was deleted and made anew could have the UIDVALIDITY of the old one,
- * whose UIDs mean other messages. So it only grows, and of several the largest counts.
+ * Format of Dovecot 2.3 (mailbox-uidvalidity.c): eight hexadecimal digits. The next folder gets the next number. A
+ * server that does not know of one that another gave out would give it out again, and a folder that was deleted and
+ * made anew could have the UIDVALIDITY of the old one, whose UIDs mean other messages. So it only grows, and of
+ * several the largest counts.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

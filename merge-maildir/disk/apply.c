@@ -181,8 +181,8 @@ static void find_groups(struct run *r)
 }
 
 /*
- * Where the steps for the messages of the folder begin, and how many they are. False if some of them are about messages that should be there already: such a
- * folder is not new.
+ * Where the steps for the messages of the folder begin, and how many they are. False if some of them are about
+ * messages that should be there already: such a folder is not new.
  */
 static bool find_group(struct run *r, const char *folder, size_t *first, size_t *n)
 {

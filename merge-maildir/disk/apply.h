@@ -31,8 +31,9 @@ struct apply_ops {
 	 */
 	bool (*wanted)(void *ctx, const char *folder, enum name_sub sub, const char *name);
 	/*
-	 * May be NULL. What a store says of a folder's UIDs or keywords: appends the content of its dovecot-uidlist (PATH_UIDLIST) or dovecot-keywords
-	 * (PATH_KEYWORDS); before: in what was recorded here, else in what is to be reached. ERR_NOTFOUND if it has none.
+	 * May be NULL. What a store says of a folder's UIDs or keywords: appends the content of its dovecot-uidlist
+	 * (PATH_UIDLIST) or dovecot-keywords (PATH_KEYWORDS); before: in what was recorded here, else in what is to
+	 * be reached. ERR_NOTFOUND if it has none.
 	 */
 	int (*imap)(void *ctx, const char *folder, enum path_class class, bool before, struct bytes *out, struct err *err);
 	/* May be NULL. Something that a person should know, in words: "has more than 26 keywords: 'x' is left out". */
@@ -53,13 +54,14 @@ struct apply_result {
 };
 
 /*
- * apply_plan: all steps in order. Names in the plan have the letters for keywords of the stores' own maps; on disk they have those of the folder's live map, which gets what it lacks. A folder's
- * UIDs, keywords and messages change under one lock: first the map and the list, then the names.
+ * apply_plan: all steps in order. Names in the plan have the letters for keywords of the stores' own maps; on disk
+ * they have those of the folder's live map, which gets what it lacks. A folder's UIDs, keywords and messages change
+ * under one lock: first the map and the list, then the names.
  *
- * Stops at the first error (disk full, a lock held for too long; ERR_AGAIN: UIDs were given out here meanwhile, record and merge again): the disk is
- * then somewhere between, every message is there in its old or its new form, and tmp/ is clean; recording and
- * merging again goes on from there. Content is written in tmp/ before a folder's lock is taken, and the lock is
- * held only for renames, links and unlinks.
+ * Stops at the first error (disk full, a lock held for too long; ERR_AGAIN: UIDs were given out here meanwhile,
+ * record and merge again): the disk is then somewhere between, every message is there in its old or its new form, and
+ * tmp/ is clean; recording and merging again goes on from there. Content is written in tmp/ before a folder's lock is
+ * taken, and the lock is held only for renames, links and unlinks.
  */
 int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts,
 	       struct apply_result *res, struct err *err);

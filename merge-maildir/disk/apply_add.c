@@ -111,8 +111,8 @@ static int read_letters(struct apply *a, struct apply_folder *f, const char *fro
 }
 
 /*
- * Somebody changed the flags of what is to be moved. They go with it: a three-way merge, for which all names must have the letters of the
- * folder that the message goes to.
+ * Somebody changed the flags of what is to be moved. They go with it: a three-way merge, for which all names must
+ * have the letters of the folder that the message goes to.
  */
 static int merge_flags(struct apply *a, struct apply_folder *f, struct apply_item *it, const struct found_source *from,
 		       struct arena *arena, struct err *err)

@@ -1,6 +1,6 @@
 /*
- * apply_group.c -- all that changes in one folder at a time: messages that come, and those that change, with their UIDs and keywords, in batches.
- * First all that takes long, then the lock and only names.
+ * apply_group.c -- all that changes in one folder at a time: messages that come, and those that change, with their
+ * UIDs and keywords, in batches. First all that takes long, then the lock and only names.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -95,6 +95,7 @@ static int commit(struct group *g, struct apply_item *v, size_t n, uint32_t boun
 
 	/* What was seen before is old. */
 	lookup_clear(&g->f.look);
+	g->imap.wrote = false;
 	if (!rc && g->f.letters.used)
 		rc = apply_letters_read(g->a, &g->f, true, err);
 	if (!rc)
@@ -177,8 +178,9 @@ static int compare(const void *va, const void *vb)
 }
 
 /*
- * The lock is given back between batches, and a server that gives out a UID then must not give one that is still to come here. So they come
- * in the order of their UIDs, and after each the next UID is the first of the next batch at most.
+ * The lock is given back between batches, and a server that gives out a UID then must not give one that is still to
+ * come here. So they come in the order of their UIDs, and after each the next UID is the first of the next batch at
+ * most.
  */
 static void arrange(struct group *g, const struct plan_step *s, size_t n)
 {

@@ -1,11 +1,12 @@
 /*
- * apply_imap.c -- UIDs and keywords of a folder on their way from what was recorded to what is to be reached, beside a server that goes on with
- * both.
+ * apply_imap.c -- UIDs and keywords of a folder on their way from what was recorded to what is to be reached, beside
+ * a server that goes on with both.
  *
- * All of it under the folder's lock, and in this order: dovecot-keywords, dovecot-uidlist, then the messages. A server that looks in between, after a kill,
- * finds keywords that nothing has yet, which do no harm, and lines of the list without a message, which it drops; the next UID stays, so no UID
- * is given out twice, and the next record and merge go on from there. The other way round it would find messages that it gives UIDs of its own, and letters
- * for which it makes up names. Dovecot's reasons for the rest are in uidlist.h and live.h.
+ * All of it under the folder's lock, and in this order: dovecot-keywords, dovecot-uidlist, then the messages. A
+ * server that looks in between, after a kill, finds keywords that nothing has yet, which do no harm, and lines of the
+ * list without a message, which it drops; the next UID stays, so no UID is given out twice, and the next record and
+ * merge go on from there. The other way round it would find messages that it gives UIDs of its own, and letters for
+ * which it makes up names. Dovecot's reasons for the rest are in uidlist.h and live.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,15 +32,15 @@ static bool same(const struct bytes *a, const struct bytes *b)
 	return a->len == b->len && (!a->len || !memcmp(a->buf, b->buf, a->len));
 }
 
-/* Whether the two stores have different keywords for the folder. */
-static int compare_keywords(struct apply *a, const char *folder, bool *differ, struct err *err)
+/* Whether the two stores have different keywords for the folder; whole: whether the one that is to be reached has any. */
+static int compare_keywords(struct apply *a, const char *folder, bool whole, bool *differ, struct err *err)
 {
 	struct bytes before = { 0 }, target = { 0 };
 	int rc = ask(a, folder, PATH_KEYWORDS, true, &before, err);
 
 	if (!rc)
 		rc = ask(a, folder, PATH_KEYWORDS, false, &target, err);
-	*differ = !rc && target.len > 0 && !same(&before, &target);
+	*differ = !rc && target.len > 0 && (whole || !same(&before, &target));
 	bytes_release(&before);
 	bytes_release(&target);
 	return rc;
@@ -52,7 +53,7 @@ int apply_imap_begin(struct apply_imap *m, struct apply *a, const char *folder, 
 	memset(m, 0, sizeof(*m));
 	if (!a->ops->imap)
 		return 0;
-	rc = compare_keywords(a, folder, &m->keywords, err);
+	rc = compare_keywords(a, folder, whole, &m->keywords, err);
 	/* A folder that is made has nothing of what was recorded. */
 	if (!rc && !whole)
 		rc = ask(a, folder, PATH_UIDLIST, true, &m->before_text, err);
@@ -115,7 +116,6 @@ int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap
 	struct bytes text = { 0 };
 	int rc = 0;
 
-	m->wrote = false;
 	if (m->uids)
 		rc = advance(a, f, m, bound, &text, &live, &out, &how, err);
 	if (!rc && f->letters.grew) {

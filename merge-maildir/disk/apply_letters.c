@@ -1,9 +1,10 @@
 /*
- * apply_letters.c -- the letters for keywords in the names of a folder's messages: those of the plan and those on disk.
+ * apply_letters.c -- the letters for keywords in the names of a folder's messages: those of the plan and those on
+ * disk.
  *
- * A plan has the letters of the stores' own maps: its old names those of what was recorded here, its new names those of what is to be reached. On disk
- * they are what the folder's dovecot-keywords says. That file belongs to a server whose open sessions remember it: it gets what it lacks, and no
- * letter in it ever comes to mean something else.
+ * A plan has the letters of the stores' own maps: its old names those of what was recorded here, its new names those
+ * of what is to be reached. On disk they are what the folder's dovecot-keywords says. That file belongs to a server
+ * whose open sessions remember it: it gets what it lacks, and no letter in it ever comes to mean something else.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -67,8 +67,8 @@ static struct lookup_entry *find(struct apply *a, struct apply_folder *f, const 
 }
 
 /*
- * Renames within the folder, from what is found to where it is to be, which is another name: of a file under one name none would be left. 0 or -1
- * with errno.
+ * Renames within the folder, from what is found to where it is to be, which is another name: of a file under one name
+ * none would be left. 0 or -1 with errno.
  */
 static int move_name(struct apply_folder *f, unsigned from_sub, const char *from, unsigned sub, const char *name)
 {
@@ -105,8 +105,9 @@ static int rename_failed(const struct apply_folder *f, const char *from, const c
 }
 
 /*
- * Of two messages that are the same but for their keys one is left, with the date of the key that stays. It gets it before the key, because servers
- * look at a file's date once, when they see its name for the first time. What fails here fails in the rename, or is only a date.
+ * Of two messages that are the same but for their keys one is left, with the date of the key that stays. It gets it
+ * before the key, because servers look at a file's date once, when they see its name for the first time. What fails
+ * here fails in the rename, or is only a date.
  */
 static void set_date(const struct apply_folder *f, unsigned sub, const char *name, int64_t mtime)
 {

@@ -126,9 +126,10 @@ unsigned apply_name_merge(char *out, const struct apply_name *base, const struct
 /* apply_letters_in: whether a message name (may be NULL) has keywords. */
 bool apply_letters_in(const char *name);
 /*
- * apply_letters_read: what the folder's letters mean, from its live map; with growing what the target has and it lacks is added (in memory), and
- * the caller is told by ops->note() what does not fit. To be called again under the lock: 1 if the map is another than when it was read
- * before, so that names which were translated by it must be translated again. 0, or an err_code. Does nothing without ops->imap.
+ * apply_letters_read: what the folder's letters mean, from its live map; with growing what the target has and it
+ * lacks is added (in memory), and the caller is told by ops->note() what does not fit. To be called again under the
+ * lock: 1 if the map is another than when it was read before, so that names which were translated by it must be
+ * translated again. 0, or an err_code. Does nothing without ops->imap.
  */
 int apply_letters_read(struct apply *a, struct apply_folder *f, bool growing, struct err *err);
 /* apply_letters_learn: adds (in memory) the keywords that a name from another folder has. */
@@ -138,7 +139,8 @@ int apply_letters_write(struct apply *a, struct apply_folder *f, struct err *err
 /* apply_letters_name: the name with other letters; itself, or in the arena. */
 const char *apply_letters_name(struct arena *arena, const struct keywords_map *m, const char *name);
 /*
- * apply_letters_step: the step with live letters; itself, or in the arena. Of a message from another folder the old name keeps its letters.
+ * apply_letters_step: the step with live letters; itself, or in the arena. Of a message from another folder the old
+ * name keeps its letters.
  */
 const struct plan_step *apply_letters_step(struct arena *arena, const struct apply_letters *l, const struct plan_step *s);
 void apply_letters_release(struct apply_letters *l);
@@ -161,20 +163,22 @@ struct apply_imap {
 };
 
 /*
- * apply_imap_begin: asks for what was recorded and what is to be reached. whole: for a folder that is made, and gets all of it.
- * apply_imap_end() frees in any case.
+ * apply_imap_begin: asks for what was recorded and what is to be reached. whole: for a folder that is made, and gets
+ * all of it. apply_imap_end() frees in any case.
  */
 int apply_imap_begin(struct apply_imap *m, struct apply *a, const char *folder, bool whole, struct err *err);
 void apply_imap_end(struct apply_imap *m);
 /*
- * apply_imap_commit: under the lock, before the messages: writes the map of keywords if it grew, and the list of UIDs if it changes, for all UIDs below
- * bound. ERR_AGAIN, and nothing is written, if UIDs were given out here meanwhile that the target gives out, too.
+ * apply_imap_commit: under the lock, before the messages: writes the map of keywords if it grew, and the list of UIDs
+ * if it changes, for all UIDs below bound. ERR_AGAIN, and nothing is written, if UIDs were given out here meanwhile
+ * that the target gives out, too.
  */
 int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap *m, uint32_t bound, struct err *err);
 /* apply_imap_outcome: what PLAN_IMAP came to. */
 int apply_imap_outcome(const struct apply_imap *m);
 /*
- * apply_imap_wake: makes and removes a name in cur/. Dovecot's IDLE waits for a change in cur/ or new/: it does not see that only the list is another.
+ * apply_imap_wake: makes and removes a name in cur/. Dovecot's IDLE waits for a change in cur/ or new/: it does not
+ * see that only the list is another.
  */
 void apply_imap_wake(struct apply_folder *f);
 
@@ -185,8 +189,8 @@ void apply_imap_wake(struct apply_folder *f);
  */
 int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err *err);
 /*
- * apply_group_fill: the same in a folder that nobody sees yet, at place instead of at path; all there is to know of its UIDs and keywords is
- * written. Durable when it returns.
+ * apply_group_fill: the same in a folder that nobody sees yet, at place instead of at path; all there is to know of
+ * its UIDs and keywords is written. Durable when it returns.
  */
 int apply_group_fill(struct apply *a, const char *place, const char *path, const struct plan_step *s, size_t n,
 		     struct err *err);
@@ -209,16 +213,17 @@ struct apply_item {
 /* --- apply_build.c */
 
 /*
- * apply_build: makes a folder that appears in one instant with its UIDs, keywords and messages: n steps, which are PLAN_ADD and PLAN_IMAP.
- * 1 built and all counted, 0 it cannot be done in this way, and nothing is changed, or an err_code.
+ * apply_build: makes a folder that appears in one instant with its UIDs, keywords and messages: n steps, which are
+ * PLAN_ADD and PLAN_IMAP. 1 built and all counted, 0 it cannot be done in this way, and nothing is changed, or an
+ * err_code.
  */
 int apply_build(struct apply *a, const char *path, const struct plan_step *s, size_t n, struct err *err);
 
 /* --- apply_add.c, apply_message.c, apply_delete.c */
 
 /*
- * apply_add_prepare: without the lock: whether the message is there already (it is counted then), or can be linked; else its content is to be written.
- * apply_add_place: under the lock. An outcome.
+ * apply_add_prepare: without the lock: whether the message is there already (it is counted then), or can be linked;
+ * else its content is to be written. apply_add_place: under the lock. An outcome.
  */
 int apply_add_prepare(struct apply *a, struct apply_folder *f, struct apply_item *it, struct arena *arena, struct err *err);
 int apply_add_place(struct apply *a, struct apply_folder *f, struct apply_item *it, struct err *err);
@@ -253,8 +258,8 @@ int apply_file_unlink(struct apply *a, const struct plan_step *s, struct err *er
 /* --- apply_uidvalidity.c */
 
 /*
- * apply_uidvalidity_raise: makes the dovecot-uidvalidity at path, and its marker beside it, say what target says, unless they say as much
- * already. They are never lowered. An outcome.
+ * apply_uidvalidity_raise: makes the dovecot-uidvalidity at path, and its marker beside it, say what target says,
+ * unless they say as much already. They are never lowered. An outcome.
  */
 int apply_uidvalidity_raise(struct disk *d, const char *path, const struct bytes *target, struct err *err);
 

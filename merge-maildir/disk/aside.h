@@ -28,10 +28,9 @@ enum aside_result {
 int aside_remove_folder(struct disk *d, const char *path, struct err *err);
 
 /*
- * aside_finish: ends what a killed process left half-way: name is the directory in the root's tmp/. Removes it,
- * or puts it back to its place if there is something in it that aside_remove_folder() would have kept; one that was being built (build.h) is
- * removed whatever is in it. A result
- * (ASIDE_KEPT: it was put back) or an err_code.
+ * aside_finish: ends what a killed process left half-way: name is the directory in the root's tmp/. Removes it, or
+ * puts it back to its place if there is something in it that aside_remove_folder() would have kept; one that was
+ * being built (build.h) is removed whatever is in it. A result (ASIDE_KEPT: it was put back) or an err_code.
  */
 int aside_finish(const struct disk *d, const char *name, struct err *err);
 

@@ -93,8 +93,8 @@ static bool is_there(int fd, const char *name)
 }
 
 /*
- * Moves the parts of a folder into the directory open at to, which is none yet. Servers know a folder by its cur/. 0, 1 if somebody else has made a part
- * meanwhile, -1 with errno.
+ * Moves the parts of a folder into the directory open at to, which is none yet. Servers know a folder by its cur/. 0,
+ * 1 if somebody else has made a part meanwhile, -1 with errno.
  */
 static int pour(int from, int to)
 {

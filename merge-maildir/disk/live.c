@@ -93,7 +93,8 @@ static struct timespec a_second_later(const struct timespec *before)
 }
 
 /*
- * Before the new file has its name, because servers look at its date when they see it. No list there: the date is that of the writing.
+ * Before the new file has its name, because servers look at its date when they see it. No list there: the date is
+ * that of the writing.
  */
 static int set_date(int dirfd, const char *name, int tmpfd, const char *tmp,
 		    struct timespec (*date)(const struct timespec *before))

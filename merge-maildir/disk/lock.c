@@ -229,8 +229,8 @@ static int fill(int fd, const char *text, size_t len)
 }
 
 /*
- * Removes a lock file that is certainly ours. Left behind it would stand in our own way for two minutes, and in everybody's; what is wrong may pass, so
- * it is tried more than once.
+ * Removes a lock file that is certainly ours. Left behind it would stand in our own way for two minutes, and in
+ * everybody's; what is wrong may pass, so it is tried more than once.
  */
 static void withdraw(int dirfd)
 {
@@ -241,8 +241,9 @@ static void withdraw(int dirfd)
 }
 
 /*
- * Makes the file without a name, and gives it one when it says whose it is: an empty lock, as a kill in create_named() leaves, stands in everybody's way for
- * two minutes. 1 made, 0 somebody has it, -1 if this way is closed: no O_TMPFILE here, no /proc.
+ * Makes the file without a name, and gives it one when it says whose it is: an empty lock, as a kill in
+ * create_named() leaves, stands in everybody's way for two minutes. 1 made, 0 somebody has it, -1 if this way is
+ * closed: no O_TMPFILE here, no /proc.
  */
 static int create_whole(int dirfd, const char *text, size_t len)
 {
@@ -372,7 +373,10 @@ int lock_folder(struct lock *l, const struct disk *d, int dirfd, const char *pat
 	}
 }
 
-/* Whether the lock file is the one that we made. If it cannot be looked at: nobody takes over a lock that is younger than that from the living. */
+/*
+ * Whether the lock file is the one that we made. If it cannot be looked at: nobody takes over a lock that is younger
+ * than that from the living.
+ */
 static bool is_own(const struct lock *l)
 {
 	struct stat st;

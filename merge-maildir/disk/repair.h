@@ -16,7 +16,10 @@ struct repair_ops {
 	void *ctx;
 	/* Called for each thing that was put right, in words for people. May be NULL. */
 	void (*note)(void *ctx, const char *path, const char *what);
-	/* Whether the date of the message at path may be put right: of one that is not recorded yet only its file knows it. NULL: all. */
+	/*
+	 * Whether the date of the message at path may be put right: of one that is not recorded yet only its file
+	 * knows it. NULL: all.
+	 */
 	bool (*dated)(void *ctx, const char *path);
 };
 
@@ -32,10 +35,10 @@ int repair_folder_dirs(const struct disk *d, const char *folder, struct err *err
 int repair_store(struct disk *d, int64_t since, bool check_only, const struct repair_ops *ops, struct err *err);
 
 /*
- * repair_tmp: clears away what a dead process of this host, or any process more than 36 hours ago, left under
- * names of ours (beginning with "git-maildir."): temporary files, folders that were being made, with all that is in
- * them, and folders that were being removed, which come back if there is mail in them. note as above, also for what cannot be
- * cleared away. Other programs' files are not touched.
+ * repair_tmp: clears away what a dead process of this host, or any process more than 36 hours ago, left under names
+ * of ours (beginning with "git-maildir."): temporary files, folders that were being made, with all that is in them,
+ * and folders that were being removed, which come back if there is mail in them. note as above, also for what cannot
+ * be cleared away. Other programs' files are not touched.
  */
 int repair_tmp(const struct disk *d, bool check_only, const struct repair_ops *ops, struct err *err);
 
