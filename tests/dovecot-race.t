@@ -17,8 +17,17 @@ mail_pair a b >"$HOME/out" 2>&1 || { diag <"$HOME/out"; echo "Bail out! no pair 
 trap 'stop_dovecot; finish' EXIT
 start_dovecot >"$HOME/out" 2>&1 || { diag <"$HOME/out"; skip_all 'Dovecot does not start here'; }
 
-# Pushes start syncs in the background as well, as in real life.
+at_rest() {
+	as_mail git -C a maildir sync >/dev/null && as_mail git -C b maildir sync >/dev/null &&
+		[ "$(as_mail git -C a rev-parse HEAD)" = "$(as_mail git -C b rev-parse HEAD)" ] &&
+		[ -z "$(as_mail git -C a status --porcelain)$(as_mail git -C b status --porcelain)" ]
+}
+
+# Pushes start syncs in the background as well, as in real life. The INBOX has its UIDVALIDITY from one server before the other sees it.
 sessions_and_syncs() {
+	"$IMAP" "$PORT" a status INBOX
+	as_mail git -C a maildir sync
+	soon at_rest
 	clients=
 	for user in a b; do
 		for seed in 1 2; do
@@ -42,11 +51,6 @@ sessions_and_syncs() {
 }
 t 'all sessions and all syncs end well' sessions_and_syncs
 
-at_rest() {
-	as_mail git -C a maildir sync >/dev/null && as_mail git -C b maildir sync >/dev/null &&
-		[ "$(as_mail git -C a rev-parse HEAD)" = "$(as_mail git -C b rev-parse HEAD)" ] &&
-		[ -z "$(as_mail git -C a status --porcelain)$(as_mail git -C b status --porcelain)" ]
-}
 members_agree() {
 	soon at_rest
 	same_mail a b

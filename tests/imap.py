@@ -271,7 +271,9 @@ class Session(Imap):
         for key, value in items.items():
             if key.startswith("BODY[HEADER.FIELDS"):
                 m = re.search(r"<(.*?)(?:@example\.org)?>", value)
-                self.names[uid] = m.group(1) if m else "?"
+                if not m:
+                    continue  # Dovecot gives an empty header for a message that has just been removed
+                self.names[uid] = m.group(1)
                 if self.ledger:
                     self.ledger.saw(self.member, self.mailbox, self.validity, uid, self.names[uid])
 
@@ -288,17 +290,18 @@ class Session(Imap):
         if self.all:
             self.learn("1:*")
 
+    ITEMS = "UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+
     def learn(self, uids):
-        self.command(f"UID FETCH {uids} (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+        self.command(f"UID FETCH {uids} ({self.ITEMS})")
 
     def catch_up(self):
         """Asks for the messages that are not known yet."""
         tries = 0
         while None in self.all:
-            known = [u for u in self.all if u]
-            self.learn(f"{max(known) + 1 if known else 1}:*" if tries == 0 else "1:*")
+            self.command(f"FETCH {self.all.index(None) + 1}:* ({self.ITEMS})")
             tries += 1
-            if tries > 20:
+            if tries > 100:
                 raise RuntimeError(f"cannot learn the UIDs of {self.mailbox}: {self.all[-5:]}")
 
     def noop(self):
@@ -532,7 +535,12 @@ def idle(imap, ready, word, seconds):
 def stress(imap, seconds, seed, user):
     rnd = random.Random(seed)
     imap.command("SELECT INBOX")
-    mine, serial = {}, 0
+    mine, serial = set(), 0
+
+    def find(name):
+        """By what it is, because its UID can change: two members may have given the same one to two messages."""
+        return imap.uids(f"HEADER Message-ID <{name}@example.org>")
+
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         what = rnd.random()
@@ -541,18 +549,21 @@ def stress(imap, seconds, seed, user):
             name = f"{user}.{seed}.{serial}"
             text = f"From: a@example.org\r\nSubject: {name}\r\nMessage-ID: <{name}@example.org>\r\n\r\n{name}\r\n"
             flags = rnd.choice(["()", "(\\Seen)", "(\\Flagged)"])
-            tagged = imap.command(f"APPEND INBOX {flags}", text)[1]
-            mine[name] = int(re.search(r"APPENDUID \d+ (\d+)", tagged).group(1))
+            imap.command(f"APPEND INBOX {flags}", text)
+            mine.add(name)
         elif what < 0.35 and mine:
             name = rnd.choice(sorted(mine))
-            uid = mine[name]
-            if not imap.uids(f"UID {uid}"):
-                raise RuntimeError(f"message {name} has lost its UID {uid}")
-            imap.command(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)")
-            imap.command(f"UID EXPUNGE {uid}")
-            if imap.uids(f"UID {uid}"):
+            if not find(name):
+                raise RuntimeError(f"message {name} is lost")
+            tries = 0
+            while find(name) and tries < 20:
+                tries += 1
+                for uid in find(name):
+                    imap.command(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)")
+                    imap.command(f"UID EXPUNGE {uid}")
+            if find(name):
                 raise RuntimeError(f"message {name} was not expunged")
-            del mine[name]
+            mine.remove(name)
             print("gone", name)
         else:
             all_uids = imap.uids("ALL")
@@ -563,7 +574,7 @@ def stress(imap, seconds, seed, user):
                 imap.command(f"UID STORE {','.join(map(str, sorted(some)))} {sign}FLAGS ({flag})")
         time.sleep(rnd.random() * 0.02)
     imap.command("LOGOUT")
-    for name in mine:
+    for name in sorted(mine):
         print("kept", name)
     return 0
 

@@ -388,8 +388,8 @@ t 'subscriptions and other files are recorded' other_files
 
 caches() {
 	begin
-	for f in dovecot-uidlist dovecot-keywords dovecot-uidvalidity dovecot.index dovecot.index.log dovecot.index.cache maildirsize \
-		dovecot.mailbox.log .Work/dovecot-uidlist .Work/dovecot.index.log tmp/1700000077.M1P1.host dovecot.list.index.log; do
+	for f in dovecot.index dovecot.index.log dovecot.index.cache maildirsize \
+		dovecot.mailbox.log .Work/dovecot.index.log tmp/1700000077.M1P1.host dovecot.list.index.log; do
 		echo x >"m/$f"
 	done
 	head=$(git -C m rev-parse HEAD)

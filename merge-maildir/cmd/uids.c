@@ -91,9 +91,10 @@ static const char *path_in(struct work *w, const char *folder, const char *name)
 	return arena_printf(&w->arena, "%s%s%s", folder, *folder ? "/" : "", name);
 }
 
+/* The size is 0 as put() has it, or git has looked at the file since. */
 static bool is_as_recorded(const struct scan_file *f, const struct index_entry *e)
 {
-	return f && e && (uint32_t)f->size == e->st.size && (uint32_t)(f->mtime_ns / 1000000000) == e->st.mtime_s &&
+	return f && e && (!e->st.size || (uint32_t)f->size == e->st.size) && (uint32_t)(f->mtime_ns / 1000000000) == e->st.mtime_s &&
 	       (uint32_t)(f->mtime_ns % 1000000000) == e->st.mtime_ns && (uint32_t)f->ino == e->st.ino;
 }
 
@@ -107,6 +108,8 @@ static int put(struct work *w, const char *path, const struct bytes *text, const
 		return ret;
 	if (st)
 		index_stat_from(&is, st);
+	/* Where the size is another git takes a file for changed without asking the filter; where it is 0 it asks. */
+	is.size = 0;
 	edits_put(w->e, path, strlen(path), &oid, 0100644, st ? &is : NULL);
 	return 0;
 }

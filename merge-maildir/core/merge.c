@@ -209,7 +209,7 @@ static int join(struct merge *m, const struct merge_ops *ops, struct err *err)
 	int r;
 
 	trio_list(&m->trios, m->in, ops);
-	r = merge_words_unify(&m->trios, err);
+	r = merge_words_unify(&m->trios, &m->out->arena, err);
 	if (r)
 		return r;
 	for (size_t f = 0; f < m->trios.n; f++)

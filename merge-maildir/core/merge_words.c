@@ -139,7 +139,7 @@ static struct msgs list_with(struct arena *a, const struct keywords_map *map, co
 	return out;
 }
 
-static void unify_side(struct trios *t, struct trio *f, enum side side, const struct keywords *from)
+static void unify_side(struct arena *arena, struct trio *f, enum side side, const struct keywords *from)
 {
 	struct keywords_map map;
 	struct folder copy;
@@ -150,10 +150,10 @@ static void unify_side(struct trios *t, struct trio *f, enum side side, const st
 		return;
 	copy = *f->mail[side];
 	for (int sub = NAME_NEW; sub <= NAME_CUR; sub++)
-		copy.sub[sub] = list_with(&t->arena, &map, &f->mail[side]->sub[sub]);
+		copy.sub[sub] = list_with(arena, &map, &f->mail[side]->sub[sub]);
 	if (copy.sub[NAME_NEW].v == f->mail[side]->sub[NAME_NEW].v && copy.sub[NAME_CUR].v == f->mail[side]->sub[NAME_CUR].v)
 		return;
-	kept = arena_alloc(&t->arena, sizeof(*kept));
+	kept = arena_alloc(arena, sizeof(*kept));
 	*kept = copy;
 	f->mail[side] = kept;
 }
@@ -165,7 +165,7 @@ static bool all_equal(const struct trio *f)
 	return same_file(f->file[SIDE_BASE][TRIO_WORDS], a ? &a->oid : NULL) && same_file(f->file[SIDE_B][TRIO_WORDS], a ? &a->oid : NULL);
 }
 
-int merge_words_unify(struct trios *t, struct err *err)
+int merge_words_unify(struct trios *t, struct arena *arena, struct err *err)
 {
 	int r = 0;
 
@@ -178,7 +178,7 @@ int merge_words_unify(struct trios *t, struct err *err)
 		r = make(t, i, in, err);
 		for (int s = 0; s < SIDES && !r; s++)
 			if (f->mail[s])
-				unify_side(t, f, (enum side)s, &in[s]);
+				unify_side(arena, f, (enum side)s, &in[s]);
 		release(in);
 	}
 	return r;

@@ -15,8 +15,8 @@
 #include "store.h"
 #include "trio.h"
 
-/* merge_words_unify: from here on the letters in t's lists of messages are those of the merged maps; lists in which that changes a name are copied into t's arena. */
-int merge_words_unify(struct trios *t, struct err *err);
+/* merge_words_unify: from here on the letters in t's lists of messages are those of the merged maps; lists in which that changes a name are copied into the arena. */
+int merge_words_unify(struct trios *t, struct arena *arena, struct err *err);
 /* merge_words_collect: the maps of folders get the names that messages which come from other folders bring along. o: all that were matched, and redirected. */
 int merge_words_collect(struct trios *t, const struct origins *o, struct err *err);
 /* merge_words_local: the message with the letters of that folder: itself, or a copy in the arena. After merge_words_collect(). */

@@ -6,6 +6,7 @@
  */
 #include "apply.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../core/path.h"
@@ -34,11 +35,6 @@ int apply_lock(struct lock *l, const struct apply *a, const struct apply_folder 
 	int rc = lock_folder(l, a->d, f->fd, f->path, err);
 
 	return rc == ERR_NOTFOUND ? ERR_AGAIN : rc;
-}
-
-bool apply_is_wanted(const struct apply *a, const struct apply_folder *f, const struct lookup_entry *e)
-{
-	return a->ops->wanted && a->ops->wanted(a->ops->ctx, f->path, (enum name_sub)e->sub, e->name);
 }
 
 /*
@@ -146,20 +142,98 @@ static int remove_folder(struct apply *a, const struct plan_step *s, struct err 
 	return rc == ASIDE_REMOVED ? APPLY_DONE : rc == ASIDE_ABSENT ? APPLY_ALREADY : APPLY_DIFFERS;
 }
 
-/* n steps of one kind in one folder. */
-static int run(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
+/* The plan, and what of it was done before its turn. */
+struct run {
+	const struct plan *p;
+	bool *done;
+	size_t *groups, ngroups; /* where the steps of each folder begin */
+	size_t next;		 /* the group that is looked at first: both come in the order of folders */
+};
+
+static bool same_group(const struct plan_step *a, const struct plan_step *b)
+{
+	bool same_kind = plan_is_grouped(a->kind) ? plan_is_grouped(b->kind)
+						  : a->kind == PLAN_DELETE && b->kind == PLAN_DELETE;
+
+	return same_kind && !strcmp(a->folder, b->folder);
+}
+
+static size_t run_length(const struct plan *p, size_t i)
+{
+	size_t n = 1;
+
+	while (i + n < p->n && same_group(&p->v[i], &p->v[i + n]))
+		n++;
+	return n;
+}
+
+static void find_groups(struct run *r)
+{
+	size_t i, cap = 0;
+
+	r->done = mem_zalloc(r->p->n + 1);
+	for (i = 0; i < r->p->n; i += run_length(r->p, i)) {
+		if (!plan_is_grouped(r->p->v[i].kind))
+			continue;
+		MEM_GROW(r->groups, r->ngroups, cap);
+		r->groups[r->ngroups++] = i;
+	}
+}
+
+/*
+ * Where the steps for the messages of the folder begin, and how many they are. False if some of them are about messages that should be there already: such a
+ * folder is not new.
+ */
+static bool find_group(struct run *r, const char *folder, size_t *first, size_t *n)
+{
+	size_t i, k;
+
+	*first = *n = 0;
+
+	if (!r->done)
+		find_groups(r);
+	for (i = 0; i < r->ngroups; i++) {
+		size_t at = (r->next + i) % r->ngroups;
+
+		if (strcmp(r->p->v[r->groups[at]].folder, folder))
+			continue;
+		r->next = at;
+		*first = r->groups[at];
+		*n = run_length(r->p, *first);
+		for (k = *first; k < *first + *n; k++)
+			if (r->p->v[k].kind != PLAN_ADD && r->p->v[k].kind != PLAN_IMAP)
+				return false;
+		break;
+	}
+	return true;
+}
+
+static int make_folder(struct apply *a, struct run *r, const struct plan_step *s, struct err *err)
+{
+	size_t first, n;
+	int rc;
+
+	if (apply_folder_is_there(a->d, s->folder) || !find_group(r, s->folder, &first, &n))
+		return apply_count(a, apply_folder_make(a->d, s->folder, err));
+	rc = apply_build(a, s->folder, r->p->v + first, n, err);
+	if (rc == 1)
+		memset(r->done + first, true, n);
+	return apply_count(a, rc ? (rc < 0 ? rc : APPLY_DONE) : apply_folder_make(a->d, s->folder, err));
+}
+
+/* n steps that come together. */
+static int carry_out(struct apply *a, struct run *r, const struct plan_step *s, size_t n, struct err *err)
 {
 	switch (s->kind) {
 	case PLAN_MKFOLDER:
-		return apply_count(a, apply_folder_make(a->d, s->folder, err));
+		return make_folder(a, r, s, err);
 	case PLAN_ADD:
-		return apply_add(a, s, n, err);
 	case PLAN_RENAME:
 	case PLAN_REPLACE:
-	case PLAN_DELETE:
-		return apply_message(a, s, n, err);
 	case PLAN_IMAP:
-		return apply_count(a, APPLY_ALREADY);
+		return apply_group(a, s, n, err);
+	case PLAN_DELETE:
+		return apply_delete(a, s, n, err);
 	case PLAN_PUT:
 		return apply_count(a, apply_file_put(a, s, err));
 	case PLAN_UNLINK:
@@ -170,32 +244,18 @@ static int run(struct apply *a, const struct plan_step *s, size_t n, struct err 
 	return ERR_FAIL;
 }
 
-static bool is_for_messages(const struct plan_step *s)
-{
-	return s->kind == PLAN_ADD || s->kind == PLAN_RENAME || s->kind == PLAN_REPLACE || s->kind == PLAN_DELETE;
-}
-
-static size_t run_length(const struct plan *p, size_t i)
-{
-	const struct plan_step *s = &p->v[i];
-	size_t n = 1;
-
-	if (is_for_messages(s))
-		while (i + n < p->n && p->v[i + n].kind == s->kind && !strcmp(p->v[i + n].folder, s->folder))
-			n++;
-	return n;
-}
-
 int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts,
 	       struct apply_result *res, struct err *err)
 {
 	struct apply_result none = { 0 };
 	struct apply a = { .d = d, .ops = ops, .res = res ? res : &none, .total = p->n };
+	struct run r = { .p = p };
 	size_t i, n;
 	int rc;
 
 	memset(a.res, 0, sizeof(*a.res));
 	a.flag_beats_delete = opts && opts->flag_beats_delete;
+	a.settle = opts && opts->settle;
 	/*
 	 * All of it before the first step: a plan with one bad step comes from a tree that nothing of should be
 	 * trusted.
@@ -203,9 +263,12 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 	rc = check_plan(p, err);
 	for (i = 0; !rc && i < p->n; i += n) {
 		n = run_length(p, i);
-		rc = run(&a, &p->v[i], n, err);
+		if (!r.done || !r.done[i])
+			rc = carry_out(&a, &r, &p->v[i], n, err);
 	}
 	apply_add_release(&a);
 	bytes_release(&a.buf);
+	free(r.done);
+	free(r.groups);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /*
- * apply_add.c -- new messages in a folder, in batches: first all that takes long, then the lock and only names.
+ * apply_add.c -- new messages in a folder: brought into its tmp/ without the lock, and then only named.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,27 +11,6 @@
 
 #include "../core/name.h"
 #include "apply_step.h"
-
-#define ADD_BATCH 1024
-/* From here on one syncfs(2) is cheaper than an fsync(2) for each file. */
-#define ADD_SYNC_ALL 16
-
-enum add_state {
-	ADD_OVER,  /* nothing more to do */
-	ADD_LINK,  /* from_sub/from of the source folder is to be linked */
-	ADD_WRITE, /* the content is to be written */
-	ADD_PLACE  /* the content is in tmp/, and durable after the next flush() */
-};
-
-struct add_item {
-	const struct plan_step *step;
-	enum add_state state;
-	char tmp[FILE_TMP_NAME];
-	unsigned from_sub;
-	const char *from; /* in the plan or in a source's lookup */
-	unsigned sub;	  /* where it goes: what the step says, or with flags that were changed here meanwhile */
-	char name[NAME_LONGEST + 1];
-};
 
 /* The source folder, opened in a->from. ERR_NOTFOUND if it is not there, and then content is taken instead. */
 static int open_source(struct apply *a, const char *path, struct err *err)
@@ -111,35 +90,110 @@ static int find_content(struct apply *a, struct apply_folder *f, struct lookup *
 	return 0;
 }
 
+/* A file that a moved message is in. */
+struct found_source {
+	unsigned sub;
+	const char *name; /* with the live letters of its folder; in the plan, an arena or a lookup */
+};
+
+/* The letters of the source folder, and of the one that the message goes to, as far as any of the names has one. */
+static int read_letters(struct apply *a, struct apply_folder *f, const char *from_name, bool growing, struct err *err)
+{
+	int rc = 0;
+
+	if (!apply_letters_in(from_name))
+		return 0;
+	if (!a->from.letters.read)
+		rc = apply_letters_read(a, &a->from, false, err);
+	if (rc >= 0 && growing && !f->letters.used)
+		rc = apply_letters_read(a, f, true, err);
+	return rc < 0 ? rc : 0;
+}
+
 /*
- * Finds the file that a moved message is in: where the plan says, or under another name since somebody changed
- * its flags. Those flags go with it. 1, 0 if there is none, or a negative code.
+ * Somebody changed the flags of what is to be moved. They go with it: a three-way merge, for which all names must have the letters of the
+ * folder that the message goes to.
  */
-static int find_source(struct apply *a, struct add_item *it, struct err *err)
+static int merge_flags(struct apply *a, struct apply_folder *f, struct apply_item *it, const struct found_source *from,
+		       struct arena *arena, struct err *err)
 {
 	const struct plan_step *s = it->step;
-	const struct apply_name base = { s->from_sub, s->from_name }, want = { s->sub, s->name };
-	struct apply_name found;
+	const char *old = s->from_name, *now = from->name;
+	struct keywords_map m;
+	char name[NAME_LONGEST + 1];
+	int rc = read_letters(a, f, old, true, err);
+
+	if (!rc)
+		rc = read_letters(a, f, now, true, err);
+	if (rc)
+		return rc;
+	if (a->from.letters.read && f->letters.read) {
+		apply_letters_learn(f, &a->from.letters.live, now);
+		keywords_map(&m, &a->from.letters.before, &f->letters.live);
+		old = apply_letters_name(arena, &m, old);
+		keywords_map(&m, &a->from.letters.live, &f->letters.live);
+		now = apply_letters_name(arena, &m, now);
+	}
+	it->sub = apply_name_merge(name, &(struct apply_name){ s->from_sub, old }, &(struct apply_name){ from->sub, now },
+				   &(struct apply_name){ s->sub, s->name });
+	it->name = arena_strn(arena, name, strlen(name));
+	return 0;
+}
+
+/*
+ * Finds the file that a moved message is in: where the plan says, or under another name since somebody changed
+ * its flags. 1, 0 if there is none, or a negative code.
+ */
+static int find_source(struct apply *a, struct apply_folder *f, struct apply_item *it, struct found_source *from,
+		       struct arena *arena, struct err *err)
+{
+	const struct plan_step *s = it->step;
 	struct lookup_entry *e;
 	struct lookup *look;
 	int rc = open_source(a, s->from_folder, err);
 
 	if (rc)
 		return rc == ERR_NOTFOUND ? 0 : rc;
-	it->from_sub = s->from_sub;
-	it->from = s->from_name;
-	rc = is_file(a->from.sub[s->from_sub], s->from_name);
+	rc = read_letters(a, f, s->from_name, false, err);
+	if (rc)
+		return rc;
+	*from = (struct found_source){ s->from_sub, s->from_name };
+	if (a->from.letters.read)
+		from->name = apply_letters_name(arena, &a->from.letters.before_live, s->from_name);
+	rc = is_file(a->from.sub[from->sub], from->name);
 	if (!rc) {
 		look = source_lookup(a);
 		rc = look ? find_content(a, &a->from, look, s->from_name, &s->oid, &e) : -1;
 		if (rc > 0) {
-			found = (struct apply_name){ e->sub, e->name };
-			it->from_sub = e->sub;
-			it->from = e->name;
-			it->sub = apply_name_merge(it->name, &base, &found, &want);
+			*from = (struct found_source){ e->sub, e->name };
+			rc = merge_flags(a, f, it, from, arena, err);
+			return rc ? rc : 1;
 		}
 	}
 	return rc < 0 ? err_errno(err, "cannot look for '%s' in folder '%s'", s->from_name, s->from_folder) : rc;
+}
+
+/* No links here, or it is gone again: the content comes from the repository. */
+static bool is_no_link(int e)
+{
+	return e == EXDEV || e == EMLINK || e == EPERM || e == EACCES || e == ENOENT || e == EOPNOTSUPP;
+}
+
+/* 1 the message is in the folder's tmp/ now, or only needs to be written, 0 it is nowhere, or a negative code. */
+static int take_source(struct apply *a, struct apply_folder *f, struct apply_item *it, struct arena *arena, struct err *err)
+{
+	const struct plan_step *s = it->step;
+	struct found_source from = { 0 };
+	int rc = find_source(a, f, it, &from, arena, err);
+
+	if (rc <= 0 || !has_date(a->from.sub[from.sub], from.name, s->mtime))
+		return rc;
+	if (!file_link_tmp(a->d, a->from.sub[from.sub], from.name, f->tmp, it->tmp)) {
+		it->state = ITEM_READY;
+		return 1;
+	}
+	it->tmp[0] = '\0';
+	return is_no_link(errno) ? 1 : err_errno(err, "cannot link '%s' of folder '%s'", from.name, s->from_folder);
 }
 
 /*
@@ -156,137 +210,40 @@ static int is_under_other_name(struct apply *a, struct apply_folder *f, const st
 	return rc < 0 ? err_errno(err, "cannot look for '%s' in folder '%s'", s->name, f->path) : rc;
 }
 
-/* Decides how the item's message gets there; counts it when there is nothing to do. */
-static int decide(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)
+int apply_add_prepare(struct apply *a, struct apply_folder *f, struct apply_item *it, struct arena *arena, struct err *err)
 {
 	const struct plan_step *s = it->step;
 	int rc = apply_content_is(a, f->sub[s->sub], s->name, &s->oid);
 
 	if (rc < 0 && errno != ENOENT)
 		return err_errno(err, "cannot read '%s' in folder '%s'", s->name, f->path);
+	it->state = ITEM_OVER;
 	if (rc == 1)
 		return apply_count(a, APPLY_ALREADY);
 	it->sub = s->sub;
-	memcpy(it->name, s->name, strlen(s->name) + 1);
-	it->state = ADD_WRITE;
-	if (!s->from_folder)
-		return 0;
-	rc = find_source(a, it, err);
-	if (rc > 0 && has_date(a->from.sub[it->from_sub], it->from, s->mtime))
-		it->state = ADD_LINK;
-	if (rc)
-		return rc < 0 ? rc : 0;
-	rc = is_under_other_name(a, f, s, err);
-	if (rc <= 0)
-		return rc;
-	it->state = ADD_OVER;
-	return apply_count(a, APPLY_DIFFERS);
-}
-
-/* Writes the content of all items that need it. */
-static int write_all(struct apply *a, struct apply_folder *f, struct add_item *v, size_t n, struct err *err)
-{
-	size_t i, count = 0;
-	bool each;
-	int rc;
-
-	for (i = 0; i < n; i++)
-		count += v[i].state == ADD_WRITE;
-	each = count <= ADD_SYNC_ALL;
-	for (i = 0; i < n; i++) {
-		if (v[i].state != ADD_WRITE)
-			continue;
-		rc = apply_content_write(a, f, v[i].step, v[i].tmp, each, err);
+	it->name = s->name;
+	if (s->from_folder) {
+		it->state = ITEM_WRITE;
+		rc = take_source(a, f, it, arena, err);
 		if (rc)
+			return rc < 0 ? rc : 0;
+		rc = is_under_other_name(a, f, s, err);
+		if (rc < 0)
 			return rc;
-		v[i].state = ADD_PLACE;
+		if (rc) {
+			it->state = ITEM_OVER;
+			return apply_count(a, APPLY_DIFFERS);
+		}
 	}
-	if (!each && syncfs(f->tmp))
-		return err_errno(err, "cannot sync the file system of folder '%s'", f->path);
+	it->state = ITEM_WRITE;
 	return 0;
 }
 
-static int link_one(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)
+int apply_add_place(struct apply *a, struct apply_folder *f, struct apply_item *it, struct err *err)
 {
-	int rc = open_source(a, it->step->from_folder, err);
+	const struct plan_step *s = it->step;
+	bool other = it->sub != s->sub || strcmp(it->name, s->name);
+	int rc = apply_content_place(a, f, &s->oid, it->sub, it->name, it->tmp, err);
 
-	if (rc)
-		return rc == ERR_NOTFOUND ? APPLY_NO_LINK : rc;
-	return apply_content_place(a, f, &it->step->oid, it->sub, it->name, NULL, a->from.sub[it->from_sub],
-				   it->from, err);
-}
-
-static int place_one(struct apply *a, struct apply_folder *f, struct add_item *it, struct err *err)
-{
-	bool other = it->sub != it->step->sub || strcmp(it->name, it->step->name);
-	int rc;
-
-	if (it->state == ADD_LINK)
-		rc = link_one(a, f, it, err);
-	else
-		rc = apply_content_place(a, f, &it->step->oid, it->sub, it->name, it->tmp, -1, NULL, err);
-	if (rc == APPLY_NO_LINK) {
-		it->state = ADD_WRITE;
-		return 0;
-	}
-	it->state = ADD_OVER;
-	return apply_count(a, rc >= 0 && other ? APPLY_DIFFERS : rc);
-}
-
-/* Under the lock. What cannot be linked becomes ADD_WRITE again. */
-static int place_all(struct apply *a, struct apply_folder *f, struct add_item *v, size_t n, struct err *err)
-{
-	struct lock l = { .dirfd = -1 };
-	size_t i, first = 0;
-	int rc;
-
-	while (first < n && v[first].state == ADD_OVER)
-		first++;
-	if (first == n)
-		return 0;
-	rc = apply_lock(&l, a, f, err);
-	for (i = first; !rc && i < n; i++)
-		if (v[i].state != ADD_OVER)
-			rc = place_one(a, f, &v[i], err);
-	lock_release(&l);
-	return rc;
-}
-
-static int add_batch(struct apply *a, struct apply_folder *f, const struct plan_step *s, size_t n, struct err *err)
-{
-	struct add_item *v = mem_zalloc(n * sizeof(*v));
-	int round, rc = 0;
-	size_t i;
-
-	for (i = 0; !rc && i < n; i++) {
-		v[i].step = &s[i];
-		rc = decide(a, f, &v[i], err);
-	}
-	/* The second round is for what could not be linked. */
-	for (round = 0; !rc && round < 2; round++) {
-		rc = write_all(a, f, v, n, err);
-		if (!rc)
-			rc = place_all(a, f, v, n, err);
-	}
-	if (!rc)
-		rc = apply_folder_sync(f, err);
-	for (i = 0; i < n; i++)
-		if (v[i].tmp[0])
-			unlinkat(f->tmp, v[i].tmp, 0);
-	free(v);
-	return rc;
-}
-
-int apply_add(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
-{
-	struct apply_folder f;
-	size_t i, some;
-	int rc = apply_folder_open(&f, a->d, s->folder, APPLY_MAKE, err);
-
-	for (i = 0; !rc && i < n; i += some) {
-		some = n - i < ADD_BATCH ? n - i : ADD_BATCH;
-		rc = add_batch(a, &f, s + i, some, err);
-	}
-	apply_folder_close(&f);
-	return rc;
+	return rc >= 0 && other ? APPLY_DIFFERS : rc;
 }

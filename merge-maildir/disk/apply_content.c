@@ -80,11 +80,6 @@ static void derive(char *out, const char *name, const struct oid *oid, unsigned 
 		name_join(out, out, len, n.flags, NULL, 0);
 }
 
-static bool is_no_link(int e)
-{
-	return e == EXDEV || e == EMLINK || e == EPERM || e == EACCES || e == ENOENT || e == EOPNOTSUPP;
-}
-
 static bool same_inode(int afd, const char *a, int bfd, const char *b)
 {
 	struct stat sa, sb;
@@ -95,23 +90,15 @@ static bool same_inode(int afd, const char *a, int bfd, const char *b)
 
 /* 1 ours is there, 0 something else is, -1 with errno. */
 static int is_ours(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub, const char *name,
-		   int fromfd, const char *from)
+		   const char *tmp)
 {
-	if (from && same_inode(f->sub[sub], name, fromfd, from))
+	if (same_inode(f->sub[sub], name, f->tmp, tmp))
 		return 1;
 	return apply_content_is(a, f->sub[sub], name, oid);
 }
 
-static int try_place(struct apply_folder *f, unsigned sub, const char *name, const char *tmp, int fromfd,
-		     const char *from)
-{
-	if (from)
-		return linkat(fromfd, from, f->sub[sub], name, 0);
-	return file_rename_new(f->tmp, tmp, f->sub[sub], name);
-}
-
 int apply_content_place(struct apply *a, struct apply_folder *f, const struct oid *oid, unsigned sub,
-			const char *name, char *tmp, int fromfd, const char *from, struct err *err)
+			const char *name, char *tmp, struct err *err)
 {
 	char derived[NAME_LONGEST + 1];
 	const char *to = name;
@@ -119,27 +106,22 @@ int apply_content_place(struct apply *a, struct apply_folder *f, const struct oi
 	int rc;
 
 	for (attempt = 0; attempt < PLACE_ATTEMPTS; attempt++) {
-		if (!try_place(f, sub, to, tmp, fromfd, from)) {
-			if (tmp)
-				tmp[0] = '\0';
+		if (!file_rename_new(f->tmp, tmp, f->sub[sub], to)) {
+			tmp[0] = '\0';
 			apply_folder_came(f, sub, to);
 			return to == name ? APPLY_DONE : APPLY_DIFFERS;
 		}
-		if (from && is_no_link(errno))
-			return APPLY_NO_LINK;
 		if (errno != EEXIST)
 			break;
-		rc = is_ours(a, f, oid, sub, to, fromfd, from);
+		rc = is_ours(a, f, oid, sub, to, tmp);
 		/* Gone again: its name is free now. */
 		if (rc < 0 && errno == ENOENT)
 			continue;
 		if (rc < 0)
 			break;
 		if (rc) {
-			if (tmp) {
-				unlinkat(f->tmp, tmp, 0);
-				tmp[0] = '\0';
-			}
+			unlinkat(f->tmp, tmp, 0);
+			tmp[0] = '\0';
 			return to == name ? APPLY_ALREADY : APPLY_DIFFERS;
 		}
 		derive(derived, name, oid, to == name ? 0 : attempt);

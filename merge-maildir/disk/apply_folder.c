@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "apply_step.h"
-#include "aside.h"
+#include "build.h"
 #include "file.h"
 #include "repair.h"
 
@@ -100,6 +100,7 @@ void apply_folder_close(struct apply_folder *f)
 	if (f->tmp >= 0)
 		close(f->tmp);
 	lookup_clear(&f->look);
+	apply_letters_release(&f->letters);
 	f->path = NULL;
 }
 
@@ -114,6 +115,20 @@ static int is_whole(struct disk *d, const char *path, struct err *err)
 	return rc == ERR_NOTFOUND ? 0 : rc ? rc : 1;
 }
 
+bool apply_folder_is_there(const struct disk *d, const char *path)
+{
+	int fd = file_open_dir(d, path);
+	struct stat st;
+	bool there;
+
+	if (fd < 0)
+		return errno != ENOENT;
+	there = !fstatat(fd, "cur", &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT ||
+		!fstatat(fd, "new", &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT;
+	close(fd);
+	return there;
+}
+
 int apply_folder_make(struct disk *d, const char *path, struct err *err)
 {
 	int rc = is_whole(d, path, err), fd;
@@ -122,7 +137,7 @@ int apply_folder_make(struct disk *d, const char *path, struct err *err)
 		return rc < 0 ? rc : APPLY_ALREADY;
 	fd = file_open_dir(d, path);
 	if (fd < 0) {
-		rc = aside_new_folder(d, path, err);
+		rc = build_new_folder(d, path, err);
 		if (rc <= 0)
 			return rc ? rc : APPLY_DONE;
 	} else {

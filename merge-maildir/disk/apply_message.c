@@ -1,6 +1,6 @@
 /*
- * apply_message.c -- messages that a folder has: renamed, replaced, deleted, under the name the plan knows or
- * the one they have got since.
+ * apply_message.c -- messages that a folder has: renamed or replaced, under the name the plan knows or the one
+ * they have got since.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,22 +14,17 @@
 #include "apply_step.h"
 #include "file.h"
 
-/* How many steps are done before the lock is given back for others: some ten milliseconds. */
-#define LOCK_BATCH 1024
-/* Programs that know nothing of the lock may rename a message each time we have found it. */
-#define FIND_TRIES 5
-
 static bool is_there(const struct apply_folder *f, unsigned sub, const char *name, struct stat *st)
 {
 	return !fstatat(f->sub[sub], name, st, AT_SYMLINK_NOFOLLOW);
 }
 
-static int look(struct apply_folder *f, struct err *err)
+int apply_look(struct apply_folder *f, struct err *err)
 {
 	return lookup_read(&f->look, f->sub) ? err_errno(err, "cannot read folder '%s'", f->path) : 0;
 }
 
-static struct lookup_entry *next_by_key(struct apply *a, struct apply_folder *f, const char *name, size_t *pos)
+struct lookup_entry *apply_find_key(struct apply *a, struct apply_folder *f, const char *name, size_t *pos)
 {
 	struct lookup_entry *e;
 	struct name n;
@@ -45,7 +40,7 @@ static struct lookup_entry *next_by_key(struct apply *a, struct apply_folder *f,
  * By the short key only if the content is right: a key that differs from the first ',' on may be another
  * message.
  */
-static struct lookup_entry *find_short(struct apply *a, struct apply_folder *f, const struct plan_step *s)
+struct lookup_entry *apply_find_short(struct apply *a, struct apply_folder *f, const struct plan_step *s)
 {
 	struct lookup_entry *e;
 	struct name n;
@@ -63,19 +58,26 @@ static struct lookup_entry *find(struct apply *a, struct apply_folder *f, const 
 	struct lookup_entry *e;
 	size_t pos = 0;
 
-	e = next_by_key(a, f, s->from_name, &pos);
+	e = apply_find_key(a, f, s->from_name, &pos);
 	if (!e)
-		e = find_short(a, f, s);
+		e = apply_find_short(a, f, s);
 	/* The key itself was to change, and that is done already. */
 	pos = 0;
-	return e ? e : next_by_key(a, f, s->name, &pos);
+	return e ? e : apply_find_key(a, f, s->name, &pos);
 }
 
-/* Renames within the folder, from what is found to where it is to be. 0 or -1 with errno. */
+/*
+ * Renames within the folder, from what is found to where it is to be, which is another name: of a file under one name none would be left. 0 or -1
+ * with errno.
+ */
 static int move_name(struct apply_folder *f, unsigned from_sub, const char *from, unsigned sub, const char *name)
 {
 	struct stat old, new;
 
+	if (from_sub == sub && !strcmp(from, name)) {
+		errno = EEXIST;
+		return -1;
+	}
 	if (file_rename_new(f->sub[from_sub], from, f->sub[sub], name)) {
 		if (errno != EEXIST)
 			return -1;
@@ -123,7 +125,7 @@ static int rename_found(struct apply *a, struct apply_folder *f, const struct pl
 	struct stat st;
 	int try, rc;
 
-	for (try = 0; try < FIND_TRIES; try++) {
+	for (try = 0; try < APPLY_FIND_TRIES; try++) {
 		struct lookup_entry *e;
 		struct apply_name found;
 		unsigned sub;
@@ -131,7 +133,7 @@ static int rename_found(struct apply *a, struct apply_folder *f, const struct pl
 
 		if (is_there(f, s->sub, s->name, &st) && !is_there(f, s->from_sub, s->from_name, &st))
 			return APPLY_ALREADY;
-		rc = look(f, err);
+		rc = apply_look(f, err);
 		if (rc)
 			return rc;
 		e = find(a, f, s);
@@ -157,10 +159,18 @@ static int rename_found(struct apply *a, struct apply_folder *f, const struct pl
 	return APPLY_DIFFERS;
 }
 
-static int rename_step(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+/* Only the stores have other letters for its keywords. */
+static bool stays(const struct plan_step *s)
+{
+	return s->from_sub == s->sub && !strcmp(s->from_name, s->name);
+}
+
+int apply_rename(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
 {
 	struct stat st;
 
+	if (stays(s))
+		return is_there(f, s->sub, s->name, &st) ? APPLY_ALREADY : rename_found(a, f, s, err);
 	set_date(f, s->from_sub, s->from_name, s->mtime);
 	if (!move_name(f, s->from_sub, s->from_name, s->sub, s->name))
 		return APPLY_DONE;
@@ -170,94 +180,6 @@ static int rename_step(struct apply *a, struct apply_folder *f, const struct pla
 		return rename_failed(f, s->from_name, s->name, err);
 	/* Which of the two errors comes when the one is missing and the other is there is up to the kernel. */
 	return is_there(f, s->from_sub, s->from_name, &st) ? APPLY_DIFFERS : APPLY_ALREADY;
-}
-
-static int delete_name(struct apply_folder *f, unsigned sub, const char *name)
-{
-	if (unlinkat(f->sub[sub], name, 0))
-		return -1;
-	apply_folder_left(f, sub, name);
-	return 0;
-}
-
-static int delete_failed(const struct apply_folder *f, const char *name, struct err *err)
-{
-	/* A directory of that name is no message, and not ours to remove. */
-	if (errno == EISDIR)
-		return APPLY_DIFFERS;
-	return err_errno(err, "cannot delete '%s' in folder '%s'", name, f->path);
-}
-
-/* 1 deleted, 0 it is other content, which stays, -1 with errno. */
-static int delete_if_same(struct apply *a, struct apply_folder *f, const struct lookup_entry *e,
-			  const struct oid *oid)
-{
-	char name[NAME_LONGEST + 1];
-	unsigned sub = e->sub;
-	int rc = apply_content_is(a, f->sub[sub], e->name, oid);
-
-	if (rc <= 0)
-		return rc;
-	memcpy(name, e->name, (size_t)e->len + 1);
-	return delete_name(f, sub, name) ? -1 : 1;
-}
-
-/* Looks at all that may be the message. An outcome, or -1 with errno. */
-static int delete_by_key(struct apply *a, struct apply_folder *f, const struct plan_step *s)
-{
-	struct lookup_entry *e;
-	bool kept = false;
-	size_t pos = 0;
-	int rc;
-
-	while ((e = next_by_key(a, f, s->from_name, &pos))) {
-		if (a->flag_beats_delete)
-			return APPLY_DIFFERS;
-		rc = delete_if_same(a, f, e, &s->from_oid);
-		if (rc)
-			return rc < 0 ? -1 : APPLY_DONE;
-		kept = true;
-	}
-	if (kept)
-		return APPLY_DIFFERS;
-	e = find_short(a, f, s);
-	if (!e)
-		return APPLY_ALREADY;
-	if (a->flag_beats_delete)
-		return APPLY_DIFFERS;
-	rc = delete_if_same(a, f, e, &s->from_oid);
-	return rc < 0 ? -1 : rc ? APPLY_DONE : APPLY_DIFFERS;
-}
-
-/*
- * A deletion wins over a change of flags, unless the administrator wants it the other way. But a key can have
- * come back with other content, and that stays.
- */
-static int delete_found(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
-{
-	int try, rc;
-
-	for (try = 0; try < FIND_TRIES; try++) {
-		rc = look(f, err);
-		if (rc)
-			return rc;
-		rc = delete_by_key(a, f, s);
-		if (rc >= 0)
-			return rc;
-		if (errno != ENOENT)
-			return delete_failed(f, s->from_name, err);
-		lookup_clear(&f->look);
-	}
-	return APPLY_DIFFERS;
-}
-
-static int delete_step(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
-{
-	if (!delete_name(f, s->from_sub, s->from_name))
-		return APPLY_DONE;
-	if (errno == ENOENT)
-		return delete_found(a, f, s, err);
-	return delete_failed(f, s->from_name, err);
 }
 
 /* Where the message that is to be replaced is now, copied to name. 1, 0 if nowhere, or a negative code. */
@@ -276,7 +198,7 @@ static int find_replaced(struct apply *a, struct apply_folder *f, const struct p
 	strcpy(name, s->name);
 	if (is_there(f, *sub, name, &st))
 		return 1;
-	rc = look(f, err);
+	rc = apply_look(f, err);
 	if (rc)
 		return rc;
 	e = find(a, f, s);
@@ -313,10 +235,10 @@ static int rename_replaced(struct apply_folder *f, const struct plan_step *s, co
  * renamed: at no time are there two files with the key, which Dovecot would make two mails of, and after a kill
  * in between only the rename is left to do.
  */
-static int replace_locked(struct apply *a, struct apply_folder *f, const struct plan_step *s, char *tmp,
-			  struct err *err)
+int apply_replace(struct apply *a, struct apply_folder *f, struct apply_item *it, struct err *err)
 {
-	char now[NAME_LONGEST + 1];
+	const struct plan_step *s = it->step;
+	char now[NAME_LONGEST + 1], *tmp = it->tmp;
 	struct apply_name found = { 0, now };
 	bool changed = false;
 	int rc = find_replaced(a, f, s, &found.sub, now, err);
@@ -325,7 +247,7 @@ static int replace_locked(struct apply *a, struct apply_folder *f, const struct 
 		return rc;
 	/* Deleted here, changed there: the changed content stays. */
 	if (!rc)
-		return apply_content_place(a, f, &s->oid, s->sub, s->name, tmp, -1, NULL, err);
+		return apply_content_place(a, f, &s->oid, s->sub, s->name, tmp, err);
 	rc = apply_content_is(a, f->sub[found.sub], now, &s->oid);
 	if (!rc) {
 		rc = apply_content_is(a, f->sub[found.sub], now, &s->from_oid);
@@ -334,7 +256,7 @@ static int replace_locked(struct apply *a, struct apply_folder *f, const struct 
 		 * taken.
 		 */
 		if (!rc)
-			return apply_content_place(a, f, &s->oid, found.sub, now, tmp, -1, NULL, err);
+			return apply_content_place(a, f, &s->oid, found.sub, now, tmp, err);
 		changed = true;
 		if (rc > 0)
 			rc = renameat(f->tmp, tmp, f->sub[found.sub], now);
@@ -348,75 +270,17 @@ static int replace_locked(struct apply *a, struct apply_folder *f, const struct 
 	return rename_replaced(f, s, &found, changed, err);
 }
 
-static int replace_step(struct apply *a, struct apply_folder *f, const struct plan_step *s, struct err *err)
+int apply_replace_prepare(struct apply *a, struct apply_folder *f, struct apply_item *it)
 {
-	char tmp[FILE_TMP_NAME] = "";
-	struct lock l = { .dirfd = -1 };
+	const struct plan_step *s = it->step;
 	struct stat st;
-	int rc;
 
+	it->state = ITEM_WRITE;
 	/* Whatever else is the case will be seen under the lock. */
-	if (!is_there(f, s->from_sub, s->from_name, &st) &&
-	    apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1)
-		return APPLY_ALREADY;
-	rc = apply_content_write(a, f, s, tmp, true, err);
-	if (!rc)
-		rc = apply_lock(&l, a, f, err);
-	if (!rc) {
-		lookup_clear(&f->look);
-		rc = replace_locked(a, f, s, tmp, err);
+	if ((!is_there(f, s->from_sub, s->from_name, &st) || stays(s)) &&
+	    apply_content_is(a, f->sub[s->sub], s->name, &s->oid) == 1) {
+		it->state = ITEM_OVER;
+		return apply_count(a, APPLY_ALREADY);
 	}
-	lock_release(&l);
-	if (tmp[0])
-		unlinkat(f->tmp, tmp, 0);
-	return rc;
-}
-
-/* Renames or deletions, under one lock. */
-static int locked_batch(struct apply *a, struct apply_folder *f, const struct plan_step *s, size_t n, struct err *err)
-{
-	struct lock l;
-	size_t i;
-	int rc = apply_lock(&l, a, f, err);
-
-	/* What was seen under an earlier lock is old. */
-	lookup_clear(&f->look);
-	for (i = 0; !rc && i < n; i++)
-		rc = apply_count(a, s[i].kind == PLAN_RENAME ? rename_step(a, f, &s[i], err)
-							     : delete_step(a, f, &s[i], err));
-	lock_release(&l);
-	return rc;
-}
-
-/* The whole folder was removed here, or renamed: so are its messages. */
-static int folder_is_gone(struct apply *a, const struct plan_step *s, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		apply_count(a, s[i].kind == PLAN_DELETE ? APPLY_ALREADY : APPLY_DIFFERS);
 	return 0;
-}
-
-int apply_message(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
-{
-	struct apply_folder f;
-	size_t i, some;
-	int rc = apply_folder_open(&f, a->d, s->folder, s->kind == PLAN_REPLACE ? APPLY_MAKE : APPLY_MEND, err);
-
-	if (rc == ERR_NOTFOUND)
-		return folder_is_gone(a, s, n);
-	if (s->kind == PLAN_REPLACE) {
-		for (i = 0; !rc && i < n; i++)
-			rc = apply_count(a, replace_step(a, &f, &s[i], err));
-	} else {
-		for (i = 0; !rc && i < n; i += some) {
-			some = n - i < LOCK_BATCH ? n - i : LOCK_BATCH;
-			rc = locked_batch(a, &f, s + i, some, err);
-		}
-	}
-	if (!rc)
-		rc = apply_folder_sync(&f, err);
-	apply_folder_close(&f);
-	return rc;
 }

@@ -1,6 +1,5 @@
 /*
- * aside.c -- whole folders in the root's tmp/: built there before they appear, and taken there before they are
- * removed.
+ * aside.c -- whole folders in the root's tmp/: taken there before they are removed, and cleared away after a kill.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,11 +15,13 @@
 #include <unistd.h>
 
 #include "../core/path.h"
+#include "build.h"
 #include "file.h"
 #include "listing.h"
 #include "lock.h"
 #include "repair.h"
 #include "residue.h"
+#include "rmtree.h"
 
 #define GONE ".gone"
 #define ORIGIN ".lock" /* what file_write_tmp()'s names end in */
@@ -115,30 +116,6 @@ static int strip(const struct disk *d, int fd)
 	return rc;
 }
 
-static int remove_tree(int fd, const char *name)
-{
-	struct listing l = { 0 };
-	struct listing_entry e;
-	int rc, sub = open_at(fd, name);
-
-	if (sub < 0)
-		return errno == ENOENT ? 0 : -1;
-	l.fd = sub;
-	while ((rc = listing_next(&l, &e)) > 0) {
-		int failed = e.type == DT_DIR ? remove_tree(sub, e.name) : unlinkat(sub, e.name, 0);
-
-		if (failed && errno != ENOENT) {
-			rc = -1;
-			break;
-		}
-	}
-	listing_release(&l);
-	close(sub);
-	if (rc || (unlinkat(fd, name, AT_REMOVEDIR) && errno != ENOENT))
-		return -1;
-	return 0;
-}
-
 /*
  * What makes the directory open at fd a folder, but for cur/ and new/: its tmp/, marker, caches. What is
  * replicated, and other folders, stay.
@@ -165,7 +142,7 @@ static int remove_own_files(int fd, const char *path)
 	}
 	listing_release(&l);
 	close(own);
-	return rc ? -1 : remove_tree(fd, "tmp");
+	return rc ? -1 : rmtree(fd, "tmp");
 }
 
 static int failed(const char *path, struct err *err)
@@ -282,7 +259,7 @@ out:
 		close(from);
 	if (to >= 0)
 		close(to);
-	if (!rc && remove_tree(tmpfd, gone))
+	if (!rc && rmtree(tmpfd, gone))
 		rc = failed(gone, err);
 	return rc;
 }
@@ -333,7 +310,7 @@ static int settle(const struct disk *d, int tmpfd, const char *gone, const char 
 
 		return rc < 0 ? ERR_FAIL : back ? back : ASIDE_KEPT;
 	}
-	if (remove_tree(tmpfd, gone))
+	if (rmtree(tmpfd, gone))
 		return failed(path, err);
 	return ASIDE_REMOVED;
 }
@@ -446,7 +423,7 @@ static int read_origin(const struct disk *d, const char *gone, struct bytes *pat
 	return 1;
 }
 
-/* A folder without a place: one that was being built, or one whose origin is lost. */
+/* A folder without a place: one whose origin is lost. */
 static int discard(const struct disk *d, int tmpfd, const char *name, struct err *err)
 {
 	unsigned has = 0;
@@ -460,7 +437,7 @@ static int discard(const struct disk *d, int tmpfd, const char *name, struct err
 	close(fd);
 	if (rc > 0)
 		return err_set(err, ERR_FAIL, "there is mail in 'tmp/%s', and nothing says from which folder", name);
-	if (rc || remove_tree(tmpfd, name))
+	if (rc || rmtree(tmpfd, name))
 		return failed(name, err);
 	return ASIDE_REMOVED;
 }
@@ -474,6 +451,10 @@ int aside_finish(const struct disk *d, const char *name, struct err *err)
 
 	if (rc)
 		return rc;
+	if (build_origin(origin, sizeof(origin), name)) {
+		rc = rmtree(tmpfd, name) ? failed(name, err) : ASIDE_REMOVED;
+		goto out;
+	}
 	rc = read_origin(d, name, &path, err);
 	if (rc < 0)
 		goto out;
@@ -488,53 +469,6 @@ int aside_finish(const struct disk *d, const char *name, struct err *err)
 		unlinkat(tmpfd, origin, 0);
 out:
 	bytes_release(&path);
-	close(tmpfd);
-	return rc;
-}
-
-/* --- building */
-
-int aside_new_folder(struct disk *d, const char *path, struct err *err)
-{
-	static const char *const parts[] = { "cur", "new", "tmp" };
-	char name[FILE_TMP_NAME], part[FILE_TMP_NAME + 16];
-	const char *base;
-	int tmpfd, parent = -1, i, rc = open_tmp(d, &tmpfd, err);
-
-	if (rc)
-		return rc;
-	/* A unique name, from those who know how. */
-	rc = file_write_tmp(d, tmpfd, name, "", 0, -1, false, err);
-	if (rc) {
-		close(tmpfd);
-		return rc;
-	}
-	unlinkat(tmpfd, name, 0);
-	for (i = 0; !rc && i < 3; i++) {
-		snprintf(part, sizeof(part), "tmp/%s/%s", name, parts[i]);
-		rc = file_mkdirs(d, part, err);
-	}
-	if (!rc)
-		rc = make_parent(d, path, err);
-	if (rc)
-		goto out;
-	parent = open_parent(d, path, &base);
-	if (parent < 0) {
-		rc = err_errno(err, "cannot make folder '%s'", path);
-	} else if (renameat2(tmpfd, name, parent, base, RENAME_NOREPLACE)) {
-		rc = errno == EEXIST || errno == EXDEV || errno == EINVAL || errno == ENOSYS
-			     ? 1
-			     : err_errno(err, "cannot make folder '%s'", path);
-	} else {
-		name[0] = '\0';
-		if (sync_dir(parent))
-			rc = err_errno(err, "cannot make folder '%s'", path);
-	}
-out:
-	if (name[0])
-		remove_tree(tmpfd, name);
-	if (parent >= 0)
-		close(parent);
 	close(tmpfd);
 	return rc;
 }

@@ -1,6 +1,5 @@
 /*
- * aside.h -- whole folders in the root's tmp/: built there before they appear, and taken there before they are
- * removed.
+ * aside.h -- whole folders in the root's tmp/: taken there before they are removed, and cleared away after a kill.
  *
  * A folder that is taken aside is "<x>.gone", and the file "<x>.lock" beside it holds the path where it was, so
  * that after a kill it can be put back if there turns out to be a message in it.
@@ -14,13 +13,6 @@
 #include <stddef.h>
 
 #include "disk.h"
-
-/*
- * aside_new_folder: makes a folder that appears with its cur/, new/ and tmp/ in one instant; missing parents
- * are made first. 0, or 1 if something is there already or it cannot be done in this way (another file system):
- * then repair_folder_dirs() is for the caller to call.
- */
-int aside_new_folder(struct disk *d, const char *path, struct err *err);
 
 enum aside_result {
 	ASIDE_REMOVED,
@@ -37,7 +29,8 @@ int aside_remove_folder(struct disk *d, const char *path, struct err *err);
 
 /*
  * aside_finish: ends what a killed process left half-way: name is the directory in the root's tmp/. Removes it,
- * or puts it back to its place if there is something in it that aside_remove_folder() would have kept. A result
+ * or puts it back to its place if there is something in it that aside_remove_folder() would have kept; one that was being built (build.h) is
+ * removed whatever is in it. A result
  * (ASIDE_KEPT: it was put back) or an err_code.
  */
 int aside_finish(const struct disk *d, const char *name, struct err *err);

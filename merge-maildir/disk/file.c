@@ -272,6 +272,17 @@ int file_write_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], const vo
 	return write_tmp(d, dirfd, name, d->file_mode, buf, len, mtime, sync, err);
 }
 
+int file_link_tmp(struct disk *d, int fromfd, const char *from, int dirfd, char name[FILE_TMP_NAME])
+{
+	int rc;
+
+	do {
+		tmp_name(d, name);
+		rc = linkat(fromfd, from, dirfd, name, 0);
+	} while (rc && errno == EEXIST);
+	return rc;
+}
+
 int file_rename_new(int fromfd, const char *from, int tofd, const char *to)
 {
 	if (!renameat2(fromfd, from, tofd, to, RENAME_NOREPLACE))

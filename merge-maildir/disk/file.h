@@ -36,6 +36,9 @@ int file_mkdirs(const struct disk *d, const char *path, struct err *err);
 int file_write_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], const void *buf, size_t len,
 		   int64_t mtime, bool sync, struct err *err);
 
+/* file_link_tmp: the same for another name of the file from in fromfd. Returns 0, or -1 with errno. */
+int file_link_tmp(struct disk *d, int fromfd, const char *from, int dirfd, char name[FILE_TMP_NAME]);
+
 /*
  * file_tmp_is_left: whether name is one that file_write_tmp() gave to a file on this host for a process that
  * is dead now: nobody will come back for it.

@@ -139,6 +139,7 @@ static void normalise(const struct number *in, struct uidlist *l, struct uidlist
 	if (kept.n)
 		qsort(l->v, l->n, sizeof(*l->v), cmp_line);
 	free(kept.v);
+	uidlist_uncache(l);
 	uidlist_format(l, text);
 }
 

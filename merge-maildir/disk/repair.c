@@ -20,6 +20,7 @@
 #include "../core/marker.h"
 #include "../core/path.h"
 #include "aside.h"
+#include "build.h"
 #include "file.h"
 #include "listing.h"
 
@@ -220,7 +221,9 @@ static bool is_left(const struct repair *r, int fd, const struct listing_entry *
 
 	if (strncmp(e->name, TMP_PREFIX, strlen(TMP_PREFIX)))
 		return false;
-	if (file_tmp_is_left(r->d, aside_origin(file, sizeof(file), e->name) ? file : e->name))
+	if (file_tmp_is_left(r->d, aside_origin(file, sizeof(file), e->name) || build_origin(file, sizeof(file), e->name)
+					   ? file
+					   : e->name))
 		return true;
 	/* Not the mtime: that of a message is its date. */
 	return !fstatat(fd, e->name, &st, AT_SYMLINK_NOFOLLOW) && time(NULL) - st.st_ctim.tv_sec > TMP_OLDEST;

@@ -33,8 +33,8 @@ int repair_store(struct disk *d, int64_t since, bool check_only, const struct re
 
 /*
  * repair_tmp: clears away what a dead process of this host, or any process more than 36 hours ago, left under
- * names of ours (beginning with "git-maildir."): temporary files, folders that were being made, and folders
- * that were being removed, which come back if there is mail in them. note as above, also for what cannot be
+ * names of ours (beginning with "git-maildir."): temporary files, folders that were being made, with all that is in
+ * them, and folders that were being removed, which come back if there is mail in them. note as above, also for what cannot be
  * cleared away. Other programs' files are not touched.
  */
 int repair_tmp(const struct disk *d, bool check_only, const struct repair_ops *ops, struct err *err);

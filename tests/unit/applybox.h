@@ -76,6 +76,69 @@ static UNUSED bool is_wanted(void *ctx UNUSED, const char *folder, enum name_sub
 
 static UNUSED const struct apply_ops ops = { .read = blob_read, .hash = blob_hash, .wanted = is_wanted };
 
+/* --- what the two stores say of UIDs and keywords */
+
+static struct {
+	const char *folder;
+	enum path_class class;
+	bool before;
+	char *text;
+} imaps[32];
+static size_t nimaps;
+static int imap_asked;
+static char notes[4096];
+
+static UNUSED int imap_read(void *ctx UNUSED, const char *folder, enum path_class class, bool before, struct bytes *out, struct err *err)
+{
+	size_t i;
+
+	imap_asked++;
+	for (i = 0; i < nimaps; i++)
+		if (!strcmp(imaps[i].folder, folder) && imaps[i].class == class && imaps[i].before == before) {
+			bytes_addstr(out, imaps[i].text);
+			return 0;
+		}
+	return err_set(err, ERR_NOTFOUND, "no such file");
+}
+
+static UNUSED void imap_forget(void)
+{
+	while (nimaps)
+		free(imaps[--nimaps].text);
+	notes[0] = '\0';
+	imap_asked = 0;
+}
+
+/* NULL: there is none. */
+static UNUSED void imap(const char *folder, enum path_class class, const char *before, const char *target)
+{
+	const char *text[2] = { target, before };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!text[i])
+			continue;
+		assert_true(nimaps < sizeof(imaps) / sizeof(imaps[0]));
+		imaps[nimaps].folder = folder;
+		imaps[nimaps].class = class;
+		imaps[nimaps].before = i;
+		imaps[nimaps++].text = strdup(text[i]);
+	}
+}
+
+static UNUSED void note(void *ctx UNUSED, const char *folder, const char *what)
+{
+	size_t len = strlen(notes);
+
+	snprintf(notes + len, sizeof(notes) - len, "%s %s\n", *folder ? folder : "INBOX", what);
+}
+
+static UNUSED const struct apply_ops imap_ops = {
+	.read = blob_read, .hash = blob_hash, .wanted = is_wanted, .imap = imap_read, .note = note
+};
+/* What once(), twice() and fails() work with. */
+static const struct apply_ops *with = &ops;
+
 /* --- plans */
 
 static UNUSED struct plan_step *step(struct plan *p, enum plan_kind kind, const char *folder)
@@ -148,6 +211,11 @@ static UNUSED void put(struct plan *p, const char *path, const char *before, con
 static UNUSED void unl(struct plan *p, const char *path, const char *before)
 {
 	step(p, PLAN_UNLINK, path)->from_oid = blob(before);
+}
+
+static UNUSED void imap_step(struct plan *p, const char *folder)
+{
+	step(p, PLAN_IMAP, folder);
 }
 
 static UNUSED void rmfolder(struct plan *p, const char *folder)
@@ -227,7 +295,7 @@ static UNUSED struct apply_result once(struct box *b, const struct plan *p, cons
 	struct apply_result res;
 	struct err err = { 0 };
 
-	if (apply_plan(&b->disk, p, &ops, opts, &res, &err))
+	if (apply_plan(&b->disk, p, with, opts, &res, &err))
 		fail_msg("%d: %s", err.code, err.msg);
 	assert_int_equal(res.done + res.already + res.differs, p->n);
 	return res;
@@ -254,7 +322,7 @@ static UNUSED void fails(struct box *b, struct plan *p, int code)
 	char *before = snapshot(b), *after;
 	struct apply_result res;
 	struct err err = { 0 };
-	int rc = apply_plan(&b->disk, p, &ops, NULL, &res, &err);
+	int rc = apply_plan(&b->disk, p, with, NULL, &res, &err);
 
 	if (rc != code)
 		fail_msg("%d instead of %d: %s", rc, code, err.msg);

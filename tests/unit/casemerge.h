@@ -61,7 +61,7 @@ static inline int op_text(void *ctx, const struct oid *base, const struct oid *a
 static inline void merge(struct sides *s, const struct store *base, const struct store *a,
 			 const struct store *b, struct store *out, struct bytes *dump, struct bytes *why)
 {
-	const struct merge_ops ops = { &s->blobs, op_read, op_write, op_text };
+	const struct merge_ops ops = { .ctx = &s->blobs, .read = op_read, .write = op_write, .text = op_text };
 	const struct merge_opts opts = { s->c->keep_flagged };
 	struct err err = { 0 };
 

@@ -174,7 +174,7 @@ static int fill_up(const char *root)
 	rc = apply_plan(&b.disk, &p, &ops, NULL, &res, &err);
 	if (rc != ERR_NOSPACE || err.code != rc || !strstr(err.msg, "/2.x"))
 		return 2;
-	if (box_count(&b, "tmp") || box_count(&b, "cur") || box_has(&b, LOCK_NAME))
+	if (box_count(&b, "tmp") || box_has(&b, "cur") || box_has(&b, LOCK_NAME))
 		return 3;
 	return 0;
 }
