@@ -36,13 +36,13 @@ t 'two members begin as one' together_at_first
 uids_of() {
 	imap "$1" uids Box | cut -d' ' -f3,4 | sort -n
 }
-# Each test is about member a, and begins with both as they were at first. put: standard input is the list now. says REGEX: a sync of a says so, in one line; status 0, or STATUS.
+# Each test is about member a, and begins with both as they were at first. put: standard input is the list now. says REGEX [STATUS]: a sync of a says so; status 0, or another.
 prepare() {
 	settle
 	rm -rf a b a.git b.git
 	cp -a good/a good/b good/a.git good/b.git .
 	uids_of a >was
-	imap_dump a | sed 's/ guid=[^ ]*//; s/ uid=[0-9]*//; /^[^ ]* messages=/d' >had
+	imap_dump a | sed 's/ guid=[^ ]*//; s/ uid=[0-9]*//; /^[^ ]* messages=/d' | sort >had
 	validity=$(sed -n '1s/.* V\([0-9]*\).*/\1/p' a/.Box/dovecot-uidlist)
 	next=$(imap_dump a | sed -n 's/^Box messages=.* uidnext=\([0-9]*\) .*/\1/p')
 	cp a/.Box/dovecot-uidlist list
@@ -60,7 +60,7 @@ says() {
 	settle
 	[ "$status" = "${2:-0}" ]
 	if [ -n "$1" ]; then
-		[ "$(grep -c "^git-maildir: .*$1" said)" = 1 ]
+		grep "^git-maildir: .*$1" said
 	else
 		not grep '^git-maildir:' said
 	fi
@@ -68,8 +68,10 @@ says() {
 # as_it_was: each message has the UID it had, UIDVALIDITY is the same, and nothing is lost, on both members.
 nothing_lost() {
 	sync_all a b
+	# Dovecot looks at a list whose messages did not change when something happens in cur/.
+	for m in a b; do mkdir "$m/.Box/cur/.seen" && rmdir "$m/.Box/cur/.seen"; done
 	for m in a b; do
-		imap_dump "$m" | sed 's/ guid=[^ ]*//; s/ uid=[0-9]*//; /^[^ ]* messages=/d' | diff had -
+		imap_dump "$m" | sed 's/ guid=[^ ]*//; s/ uid=[0-9]*//; /^[^ ]* messages=/d' | sort | diff had -
 	done
 	equal a b
 	[ "$(imap_dump a | sed -n 's/^Box messages=.* uidvalidity=\([0-9]*\) .*/\1/p')" = "$validity" ]
@@ -125,7 +127,7 @@ torn_new() {
 	client a <<-'END'
 		append Box newest
 	END
-	imap_dump a | sed 's/ guid=[^ ]*//; s/ uid=[0-9]*//; /^[^ ]* messages=/d' >had
+	imap_dump a | sed 's/ guid=[^ ]*//; s/ uid=[0-9]*//; /^[^ ]* messages=/d' | sort >had
 	uids_of a >was
 	next=$((next + 1))
 	head -c -20 a/.Box/dovecot-uidlist | put
@@ -357,10 +359,10 @@ vanishing() {
 		n=0
 		while [ ! -e stop ]; do
 			n=$((n + 1))
-			mv a/.Away a/tmp/Away && mv a/tmp/Away a/.Away
-			mv a/.Gone "a/.Gone$n" && rm -rf "a/.Gone$n"
+			mv -T a/.Away a/tmp/Away && mv -T a/tmp/Away a/.Away
+			mv -T a/.Gone "a/.Gone$n" && rm -rf "a/.Gone$n"
 			sleep 0.00"$((n % 7))"
-			mkdir a/tmp/Gone && mkdir a/tmp/Gone/cur a/tmp/Gone/new a/tmp/Gone/tmp && chown -R "$MAIL_UID:$MAIL_UID" a/tmp/Gone && mv a/tmp/Gone a/.Gone
+			mkdir a/tmp/Gone && mkdir a/tmp/Gone/cur a/tmp/Gone/new a/tmp/Gone/tmp && chown -R "$MAIL_UID:$MAIL_UID" a/tmp/Gone && mv -T a/tmp/Gone a/.Gone
 		done
 	) 2>/dev/null &
 	n=0

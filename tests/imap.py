@@ -403,16 +403,18 @@ class Session(Imap):
         self.mailbox, self.validity = mailbox, 0
         self.all, self.flags, self.names = [], {}, {}
         self.command(f"EXAMINE {quote(mailbox)}")
-        found = {}
-        self.command("NOOP")
-        if self.all:
-            for line in self.command("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[0]:
-                words = parse(line) if re.match(r"\* \d+ FETCH", line) else []
-                items = dict(zip(words[3][::2], words[3][1::2])) if words else {}
-                if "INTERNALDATE" in items and int(items["UID"]) in self.flags:
-                    uid = int(items["UID"])
-                    found[uid] = (self.names[uid], tuple(sorted(self.flags[uid])), items["INTERNALDATE"], int(items["RFC822.SIZE"]))
-        return self.validity, found
+        while True:
+            self.command("NOOP")
+            found, gone = {}, len(self.expunged)
+            if self.all:
+                for line in self.command("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[0]:
+                    words = parse(line) if re.match(r"\* \d+ FETCH", line) else []
+                    items = dict(zip(words[3][::2], words[3][1::2])) if words else {}
+                    if "INTERNALDATE" in items:
+                        uid = int(items["UID"])
+                        found[uid] = (self.names[uid], tuple(sorted(self.flags.get(uid, ()))), items["INTERNALDATE"], int(items["RFC822.SIZE"]))
+            if len(self.expunged) == gone and sorted(found) == self.all:
+                return self.validity, found
 
 
 class Script:

@@ -1,0 +1,46 @@
+#!/bin/sh
+#
+# imap-crash.t -- sync is killed with -9 at random moments while clients have folders open: the next sync puts all right, and no UID ever means two mails.
+# KILLS times, from SEED.
+[ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+. ./tests/lib.sh
+# shellcheck source=tests/dovecot.sh
+. "$TOP/tests/dovecot.sh"
+
+need_dovecot
+KILLS=${KILLS:-40} SEED=${SEED:-1}
+trap 'stop_dovecot; finish' EXIT
+together_at_first() {
+	mkmaildir a
+	chown -R "$MAIL_UID:$MAIL_UID" a
+	start_dovecots a
+	client a <<-'END'
+		create Work
+	END
+	mail_pair a b
+	start_dovecots b
+	sync_all a b
+	equal a b
+}
+t 'two members begin as one' together_at_first
+
+killed() {
+	timeout 600 python3 "$TOP/tests/imapcrash.py" "$TRASH" "$KILLS" "$SEED" "a=$(port a)" "b=$(port b)"
+}
+t "sync killed $KILLS times: after the next one all see one mail, nothing is lost or doubled, no UID means two mails" killed
+sed -n '/kills,/p' "$HOME/out" | diag
+
+in_the_end() {
+	sync_all a b
+	equal a b
+	for m in a b; do
+		as_mail git -C "$m" maildir verify
+		as_mail git -C "$m" fsck --strict --no-dangling --no-progress 2>&1 | tee fsck
+		[ ! -s fsck ]
+	done
+}
+t 'in the end both members hold the same, and verify finds nothing' in_the_end
+t 'no Dovecot has logged a warning or an error' log_is_quiet
+
+stop_dovecot
+done_testing
