@@ -19,6 +19,7 @@
 #include "../disk/lock.h"
 #include "../disk/number.h"
 #include "exit.h"
+#include "fresh.h"
 
 struct work {
 	struct uids *u;
@@ -26,6 +27,7 @@ struct work {
 	const char **touched; /* folders in which keys came or went, sorted */
 	size_t ntouched;
 	bool numbering; /* there is a server here that numbers folders: those without a list get one */
+	bool made;	/* one got one */
 	struct arena arena;
 };
 
@@ -229,6 +231,7 @@ static int number(struct work *w, const char *folder, const char *path, const st
 		ret = 0;
 	} else if (ret >= 0) {
 		uids_trouble(trouble, folder, warn, NULL);
+		w->made |= ret == NUMBER_DONE && !was;
 		ret = ret == NUMBER_DONE ? put(w, path, &text, &st, err) : 0;
 	}
 	free(in.v);
@@ -292,6 +295,17 @@ static int one(struct work *w, const char *folder, struct err *err)
 	return ret;
 }
 
+/* A list that was made has taken a UIDVALIDITY, after the file was looked at. */
+static int put_validity(struct work *w, struct err *err)
+{
+	struct fresh x = { 0 };
+	int ret = fresh_read_file(&x, &w->u->m->disk, UIDVALIDITY_NAME, w->u->batch, NULL, err);
+
+	if (!ret && x.there)
+		edits_put(w->e, UIDVALIDITY_NAME, strlen(UIDVALIDITY_NAME), &x.oid, 0100644, &x.st);
+	return ret;
+}
+
 int uids_record(struct uids *u, struct edits *e, struct err *err)
 {
 	struct work w = { .u = u, .e = e };
@@ -303,6 +317,8 @@ int uids_record(struct uids *u, struct edits *e, struct err *err)
 	for (size_t i = 0; i < s->nfolders && !ret; i++)
 		if (s->folders[i].sub[NAME_CUR].present)
 			ret = one(&w, s->folders[i].path, err);
+	if (!ret && w.made)
+		ret = put_validity(&w, err);
 	edits_unique(e);
 	words_warn(u->words);
 	free(w.touched);
