@@ -116,8 +116,10 @@ int dates_write(struct dates *dt, struct disk *d, struct objects_batch *batch, s
 		marker_format(&x->marker, &b);
 		if (!x->missing && b.len == x->before.len && !memcmp(b.buf, x->before.buf, b.len))
 			continue;
-		if ((ret = file_replace(d, x->path, b.buf, b.len, false, err)) < 0 ||
-		    (ret = objects_add(batch, OBJECTS_BLOB, b.buf, b.len, &oid, err)) < 0)
+		/* The folder was renamed or removed since the scan: all is to be looked at once more. */
+		if ((ret = file_replace(d, x->path, b.buf, b.len, false, err)) == ERR_NOTFOUND)
+			ret = ERR_AGAIN;
+		if (ret < 0 || (ret = objects_add(batch, OBJECTS_BLOB, b.buf, b.len, &oid, err)) < 0)
 			break;
 		if (fstatat(d->root, x->path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			index_stat_from(&is, &st);

@@ -34,7 +34,7 @@ int dates_open(struct dates *dt, const struct scan *scan, const struct index *ix
 int dates_set(struct dates *dt, const struct disk *d, const char *folder, const char *key, size_t keylen, int64_t mtime, struct err *err);
 int dates_forget(struct dates *dt, const struct disk *d, const char *folder, const char *key, size_t keylen, struct err *err);
 
-/* dates_write: writes the marker files that differ from what is on disk, adds them to the batch and to the edits. */
+/* dates_write: writes the marker files that differ from what is on disk, adds them to the batch and to the edits. ERR_AGAIN if a folder was removed meanwhile. */
 int dates_write(struct dates *dt, struct disk *d, struct objects_batch *batch, struct edits *e, struct err *err);
 void dates_release(struct dates *dt);
 

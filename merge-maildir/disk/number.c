@@ -136,14 +136,13 @@ static void work_release(struct work *w)
 	bytes_release(&w->before_text);
 }
 
-/* From the list as it is live to its normal form. What is recorded and is not on disk (its deletion is held back) keeps its UID. */
-static int normalise(struct work *w, struct bytes *text, struct err *err)
+/* Messages without a line have the UID that was recorded, if nothing else has got it. With so many lines nothing can be missing. */
+static int take_recorded(struct work *w, size_t full, struct err *err)
 {
 	const struct number *in = w->in;
 	struct uidlist *l = &w->live, kept = { 0 };
 
-	uidlist_keep(l, is_recorded, (void *)in);
-	for (size_t i = 0; i < in->n && l->n < in->n; i++) {
+	for (size_t i = 0; i < in->n && l->n < full; i++) {
 		const struct uidlist_line *was;
 		int rc;
 
@@ -164,12 +163,44 @@ static int normalise(struct work *w, struct bytes *text, struct err *err)
 		MEM_GROW(l->v, l->n, l->cap);
 		l->v[l->n++] = kept.v[i];
 	}
-	if (kept.n)
+	if (kept.n) {
 		qsort(l->v, l->n, sizeof(*l->v), cmp_line);
+		uidlist_index(l);
+	}
 	free(kept.v);
-	uidlist_uncache(l);
-	uidlist_format(l, text);
+	return 0;
+}
+
+/* From the list as it is live to its normal form. What is recorded and is not on disk (its deletion is held back) keeps its UID. */
+static int normalise(struct work *w, struct bytes *text, struct err *err)
+{
+	int rc;
+
+	uidlist_keep(&w->live, is_recorded, (void *)w->in);
+	rc = take_recorded(w, w->in->n, err);
+	if (rc)
+		return rc;
+	uidlist_uncache(&w->live);
+	uidlist_format(&w->live, text);
 	return NUMBER_DONE;
+}
+
+/*
+ * Lines are lost in a list that is torn or has lines that make no sense. What was recorded is still true of them. Not where a UID is that of two
+ * messages: clients may have seen the other one.
+ */
+static int mend(struct work *w, struct err *err)
+{
+	int rc;
+
+	if (!(w->live.trouble & (UIDLIST_TORN | UIDLIST_BAD_LINE)) || w->live.trouble & UIDLIST_SHARED)
+		return 0;
+	rc = read_before(w, err);
+	if (rc || w->before.validity != w->live.validity)
+		return rc;
+	if (w->live.next < w->before.next)
+		w->live.next = w->before.next;
+	return take_recorded(w, w->in->n + w->live.n, err);
 }
 
 static int open_subs(int fd, int sub[2])
@@ -265,7 +296,9 @@ static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *
 	int rc;
 
 	uidlist_keep(&w->live, is_to_stay, w->in);
-	rc = number(w, given, trouble, err);
+	rc = mend(w, err);
+	if (!rc)
+		rc = number(w, given, trouble, err);
 	if (!rc && w->changed)
 		rc = drop_dead(w, err);
 	if (!rc && w->changed)
