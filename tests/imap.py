@@ -403,18 +403,19 @@ class Session(Imap):
         self.mailbox, self.validity = mailbox, 0
         self.all, self.flags, self.names = [], {}, {}
         self.command(f"EXAMINE {quote(mailbox)}")
-        while True:
+        for _ in range(100):
             self.command("NOOP")
             found, gone = {}, len(self.expunged)
             if self.all:
                 for line in self.command("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[0]:
                     words = parse(line) if re.match(r"\* \d+ FETCH", line) else []
                     items = dict(zip(words[3][::2], words[3][1::2])) if words else {}
-                    if "INTERNALDATE" in items:
-                        uid = int(items["UID"])
+                    uid = int(items.get("UID", 0))
+                    if "INTERNALDATE" in items and uid in self.names:
                         found[uid] = (self.names[uid], tuple(sorted(self.flags.get(uid, ()))), items["INTERNALDATE"], int(items["RFC822.SIZE"]))
             if len(self.expunged) == gone and sorted(found) == self.all:
                 return self.validity, found
+        raise RuntimeError(f"{mailbox} is never at rest: {self.all} and {sorted(found)}")
 
 
 class Script:
