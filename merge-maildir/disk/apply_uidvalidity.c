@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,27 +10,13 @@
 #include "apply_step.h"
 #include "validity.h"
 
-/* The directory of the file, made if it is not there. */
-static int open_dir(struct disk *d, const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-	int fd, rc;
-
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
-	rc = file_mkdirs(d, dir, err);
-	if (rc)
-		return rc;
-	fd = file_open_dir(d, dir);
-	return fd < 0 ? err_errno(err, "cannot open directory '%s'", dir) : fd;
-}
-
 int apply_uidvalidity_raise(struct disk *d, const char *path, const struct bytes *target, struct err *err)
 {
 	uint32_t want = uidvalidity_parse(target->buf, target->len), here, marker = 0;
 	char digits[UIDVALIDITY_DIGITS + 1];
 	struct bytes text = { 0 };
-	int rc, moved = 0, dirfd = open_dir(d, path, err);
+	const char *base;
+	int rc, moved = 0, dirfd = file_make_parent(d, path, &base, err);
 
 	if (dirfd < 0)
 		return dirfd;

@@ -55,19 +55,6 @@ static int open_parent(const struct disk *d, const char *path, const char **base
 	return file_open_dir(d, dir);
 }
 
-static int make_parent(const struct disk *d, const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-	size_t len = slash ? (size_t)(slash - path) : 0;
-
-	if (!len || len >= sizeof(dir))
-		return 0;
-	memcpy(dir, path, len);
-	dir[len] = '\0';
-	return file_mkdirs(d, dir, err);
-}
-
 static int open_tmp(const struct disk *d, int *fd, struct err *err)
 {
 	int rc = file_mkdirs(d, "tmp", err);
@@ -267,13 +254,10 @@ out:
 static int put_back(const struct disk *d, int tmpfd, const char *gone, const char *path, struct err *err)
 {
 	const char *base;
-	int rc = make_parent(d, path, err), parent;
+	int rc = 0, parent = file_make_parent(d, path, &base, err);
 
-	if (rc)
-		return rc;
-	parent = open_parent(d, path, &base);
 	if (parent < 0)
-		return err_errno(err, "cannot put back folder '%s', which is in 'tmp/%s'", path, gone);
+		return parent;
 	if (!file_rename_new(tmpfd, gone, parent, base))
 		rc = sync_dir(parent) ? err_errno(err, "cannot sync the directory of '%s'", path) : 0;
 	else if (errno == EEXIST)

@@ -131,27 +131,11 @@ static int place_into(struct disk *d, int from, const char *path, struct err *er
 	return rc == ERR_NOTFOUND ? ERR_AGAIN : rc;
 }
 
-/* The directory that path is in, made if it is not there, and open; its last component. */
-static int open_parent(struct disk *d, const char *path, const char **base, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-	int fd, rc;
-
-	*base = slash ? slash + 1 : path;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
-	rc = file_mkdirs(d, dir, err);
-	if (rc)
-		return rc;
-	fd = file_open_dir(d, dir);
-	return fd < 0 ? cannot(path, err) : fd;
-}
-
 /* Nothing is at path: 0, 1 if there is now, 2 if there is no way, or an err_code. */
 static int place_whole(struct disk *d, int tmpfd, const char *name, const char *path, struct err *err)
 {
 	const char *base;
-	int rc = 0, parent = open_parent(d, path, &base, err);
+	int rc = 0, parent = file_make_parent(d, path, &base, err);
 
 	if (parent < 0)
 		return parent;

@@ -149,6 +149,21 @@ int file_mkdirs(const struct disk *d, const char *path, struct err *err)
 	return 0;
 }
 
+int file_make_parent(const struct disk *d, const char *path, const char **base, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	int fd, rc;
+
+	*base = slash ? slash + 1 : path;
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
+	rc = file_mkdirs(d, dir, err);
+	if (rc)
+		return rc;
+	fd = file_open_dir(d, dir);
+	return fd < 0 ? err_errno(err, "cannot open directory '%s'", dir) : fd;
+}
+
 /* Tells hosts apart within the few bytes that a file name can spare (FNV-1a). */
 static uint32_t host_hash(const char *host)
 {

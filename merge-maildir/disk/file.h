@@ -26,6 +26,12 @@ int file_open_dir(const struct disk *d, const char *path);
  */
 int file_mkdirs(const struct disk *d, const char *path, struct err *err);
 
+/*
+ * file_make_parent: a descriptor of the directory that path is in, which is made if it is not there; *base is the last
+ * component, in path. The caller closes it. Or an err_code.
+ */
+int file_make_parent(const struct disk *d, const char *path, const char **base, struct err *err);
+
 #define FILE_TMP_NAME 64
 
 /*
