@@ -21,6 +21,7 @@ struct work {
 	uint32_t folder;
 	struct trio_version v[SIDES];
 	const struct result *results; /* of the folder */
+	const struct inst *gone;
 	size_t nresults, ngone;
 };
 
@@ -36,6 +37,19 @@ static const struct msg *find(const struct folder *f, const char *key, size_t ke
 static const struct folder *mail_of(const struct work *w, int side)
 {
 	return w->c->trios->v[w->v[side].folder].mail[side];
+}
+
+/*
+ * The list of a side, or of what the folder was before the other side renamed it. A side that has a folder of the new name keeps the two apart; and if
+ * both have one, neither goes on with the old one's list only.
+ */
+static struct trio_version version(const struct trios *t, uint32_t f, enum side side)
+{
+	const struct trio *here = &t->v[f];
+
+	if (side == SIDE_BASE ? trio_has(here, SIDE_A) && trio_has(here, SIDE_B) : trio_has(here, side))
+		return (struct trio_version){ here->file[side][TRIO_UIDS], side, f };
+	return trio_version(t, f, side, TRIO_UIDS);
 }
 
 /* Whether that side has this very message under its key. */
@@ -69,26 +83,48 @@ static bool same_list(const struct work *w, int x, int y)
 	return a && b ? oid_eq(&a->oid, &b->oid) : a == b;
 }
 
-/* Whether that side has all messages of the folder, as they are in the result. */
-static bool has_all(const struct work *w, int side)
+/* Whether that side has another message than the result under a key. */
+static bool has_another(const struct work *w, int side, const struct msg *m)
 {
-	for (size_t i = 0; i < w->nresults; i++)
-		if (!is_from(w, side, &w->results[i].msg))
-			return false;
-	return true;
+	const struct msg *theirs = find(mail_of(w, side), m->name, m->keylen);
+
+	return theirs && !oid_eq(&theirs->oid, &m->oid);
 }
 
 /*
- * The list that stands as it is, or NULL. The list of a side whose messages are the result's, when the other side gave and took no UID; it may still know messages that the other side
- * deleted, unless nothing is gone.
+ * Whether that side's list, if it is right for that side, has a line for each message of the folder as it is in the result, and for nothing else; and none
+ * whose UID is another message's on the other side.
  */
+static bool fits(const struct work *w, enum side side)
+{
+	const struct folder *mail = mail_of(w, side);
+
+	for (size_t i = 0; i < w->nresults; i++)
+		if (!is_from(w, side, &w->results[i].msg) || has_another(w, trio_other(side), &w->results[i].msg))
+			return false;
+	for (size_t i = 0; i < w->ngone; i++) {
+		const struct msg *m = w->gone[i].msg;
+
+		if (find(mail, m->name, m->keylen) && !find(&w->out->folders[w->folder], m->name, m->keylen))
+			return false;
+	}
+	return true;
+}
+
+/* Whether nothing of a side's list has to be mixed with the other's, which is as it was, or the same. */
+static bool stands(const struct work *w, enum side side)
+{
+	enum side other = trio_other(side);
+
+	return w->v[side].file && w->v[side].folder == w->folder && (same_list(w, other, SIDE_BASE) || same_list(w, other, side)) && fits(w, side);
+}
+
+/* The list that stands as it is, or NULL. */
 static const struct file *pick(const struct work *w)
 {
-	for (int s = SIDE_A; s <= SIDE_B; s++)
-		if (w->v[s].file && w->v[s].folder == w->folder && same_list(w, trio_other((enum side)s), SIDE_BASE) && has_all(w, s) &&
-		    (!w->ngone || !same_list(w, s, SIDE_BASE)))
-			return w->v[s].file;
-	return NULL;
+	if (stands(w, SIDE_A))
+		return w->v[SIDE_A].file;
+	return stands(w, SIDE_B) ? w->v[SIDE_B].file : NULL;
 }
 
 static int write_list(const struct work *w, const struct uidlist *l, struct oid *oid, struct err *err)
@@ -103,16 +139,22 @@ static int write_list(const struct work *w, const struct uidlist *l, struct oid 
 	return r;
 }
 
-static struct uidlist_key *keys_of(const struct work *w)
+/* Messages that are to have a UID. What both sides have without one waits for the next record: who knows whether it is in the stores, or left out. */
+static struct uidlist_key *keys_of(const struct work *w, size_t *n)
 {
 	struct uidlist_key *keys = mem_alloc((w->nresults + 1) * sizeof(*keys));
 
-	for (size_t i = 0; i < w->nresults; i++)
-		keys[i] = (struct uidlist_key){ w->results[i].msg.name, w->results[i].msg.keylen };
+	*n = 0;
+	for (size_t i = 0; i < w->nresults; i++) {
+		const struct msg *m = &w->results[i].msg;
+
+		if (!is_from(w, SIDE_A, m) || !is_from(w, SIDE_B, m))
+			keys[(*n)++] = (struct uidlist_key){ m->name, m->keylen };
+	}
 	return keys;
 }
 
-/* A side without a list is of the other's opinion: a list that is lost takes no UID away from anybody. */
+/* A list that one side lost takes no UID away from anybody: the other's counts alone, and if there is none, the base's. */
 static int mix(struct work *w, struct oid *oid, bool *known, struct err *err)
 {
 	const struct merge_ops *ops = w->c->trios->ops;
@@ -120,8 +162,8 @@ static int mix(struct work *w, struct oid *oid, bool *known, struct err *err)
 	struct bytes text[SIDES] = { { 0 } };
 	struct uidlist_merge_ops mops = { w, status };
 	struct uidlist_key *keys = NULL;
-	struct uidlist *of[SIDES] = { &in[SIDE_BASE], &in[SIDE_A], &in[SIDE_B] };
-	size_t fresh;
+	struct uidlist none = { .next = 1 }, *base = &in[SIDE_BASE], *a = &in[SIDE_A], *b = &in[SIDE_B];
+	size_t nkeys, fresh;
 	int r = 0;
 
 	for (int s = 0; s < SIDES && !r; s++) {
@@ -132,12 +174,12 @@ static int mix(struct work *w, struct oid *oid, bool *known, struct err *err)
 	}
 	if (r)
 		goto out;
-	if (!in[SIDE_A].known)
-		of[SIDE_A] = in[SIDE_B].known ? of[SIDE_B] : of[SIDE_BASE];
-	if (!in[SIDE_B].known)
-		of[SIDE_B] = of[SIDE_A];
-	keys = keys_of(w);
-	fresh = uidlist_merge(&merged, of[SIDE_BASE], of[SIDE_A], of[SIDE_B], &mops, keys, w->nresults);
+	if (!a->known && !b->known)
+		a = b = base;
+	else if (!a->known || !b->known)
+		base = &none;
+	keys = keys_of(w, &nkeys);
+	fresh = uidlist_merge(&merged, base, a, b, &mops, keys, nkeys);
 	*known = merged.known;
 	if (merged.known)
 		r = write_list(w, &merged, oid, err);
@@ -145,6 +187,7 @@ static int mix(struct work *w, struct oid *oid, bool *known, struct err *err)
 		ops->fresh(ops->ctx, fresh);
 	uidlist_release(&merged);
 out:
+	uidlist_release(&none);
 	for (int s = 0; s < SIDES; s++) {
 		uidlist_release(&in[s]);
 		bytes_release(&text[s]);
@@ -183,10 +226,11 @@ int merge_uids(struct store *out, struct combine *c, struct err *err)
 		w.results = c->results.v + at;
 		for (w.nresults = 0; at < c->results.n && c->results.v[at].folder == f; at++)
 			w.nresults++;
+		w.gone = c->gone.v + gone;
 		for (w.ngone = 0; gone < c->gone.n && c->gone.v[gone].home == f; gone++)
 			w.ngone++;
 		for (int s = 0; s < SIDES; s++) {
-			w.v[s] = trio_version(c->trios, f, (enum side)s, TRIO_UIDS);
+			w.v[s] = version(c->trios, f, (enum side)s);
 			any |= w.v[s].file != NULL;
 		}
 		if (any && merge_markers_exists(out, c->trios, f))

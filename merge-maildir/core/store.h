@@ -3,7 +3,7 @@
  *
  * A side comes from a git tree (repo/tree.c), from the disk (disk/scan.c, through cmd/record.c) or from a merge. It may be
  * partial: what is equal in all the sides that are looked at together may be left out of all of them, but only
- * whole cur/ or new/ directories and whole files at a time when the sides are for a merge.
+ * whole cur/ or new/ directories and whole files at a time when the sides are for a merge, and no directories of a folder whose maps of keywords differ.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

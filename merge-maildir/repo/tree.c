@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../core/hash.h"
+#include "../core/keywords.h"
 #include "objects.h"
 #include "rawtree.h"
 
@@ -261,20 +262,43 @@ static bool all_same(const struct oid *const *ids, size_t n)
 	return true;
 }
 
+static const struct oid *map_of(const struct listing *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].kind == RAWTREE_FILE && list->v[i].len == strlen(KEYWORDS_NAME) &&
+		    memcmp(list->v[i].name, KEYWORDS_NAME, list->v[i].len) == 0)
+			return list->v[i].oid;
+	return NULL;
+}
+
+/* Whether the letters for keywords mean the same in this directory on all sides. */
+static bool same_letters(const struct loader *l, const struct listing *lists)
+{
+	const struct oid **maps = mem_alloc(l->n * sizeof(*maps));
+	bool same;
+
+	for (size_t i = 0; i < l->n; i++)
+		maps[i] = map_of(&lists[i]);
+	same = all_same(maps, l->n);
+	free(maps);
+	return same;
+}
+
 /* Goes into the directory of this name, which the sides have with these ids, NULL where it is not. */
-static int enter(struct loader *l, const char *name, size_t len, const struct oid *const *ids)
+static int enter(struct loader *l, const char *name, size_t len, const struct oid *const *ids, bool letters)
 {
 	bool is_new = len == 3 && memcmp(name, "new", 3) == 0, is_cur = len == 3 && memcmp(name, "cur", 3) == 0;
+	bool is_mail = is_new || is_cur;
 	size_t before = l->path.len, folderlen = before ? before - 1 : 0;
 	int ret = 0;
 
-	if ((l->n > 1 && all_same(ids, l->n)) || (!is_new && !is_cur && path_skip_dir(name, len)))
+	if ((l->n > 1 && all_same(ids, l->n) && (letters || !is_mail)) || (!is_mail && path_skip_dir(name, len)))
 		return 0;
 	bytes_add(&l->path, name, len);
 	bytes_add(&l->path, "/", 1);
-	if (!is_new && !is_cur)
+	if (!is_mail)
 		ret = load_dir(l, ids);
-	for (size_t i = 0; (is_new || is_cur) && i < l->n && !ret; i++) {
+	for (size_t i = 0; is_mail && i < l->n && !ret; i++) {
 		if (!ids[i])
 			continue;
 		ret = load_messages(l, i, is_cur ? NAME_CUR : NAME_NEW, folderlen, ids[i]);
@@ -289,6 +313,7 @@ static int enter(struct loader *l, const char *name, size_t len, const struct oi
 static int walk_dirs(struct loader *l, struct listing *lists)
 {
 	const struct oid **ids = mem_alloc(l->n * sizeof(*ids));
+	bool letters = same_letters(l, lists);
 	int ret = 0;
 
 	while (!ret) {
@@ -306,7 +331,7 @@ static int walk_dirs(struct loader *l, struct listing *lists)
 			ids[i] = e && rawtree_cmp(e, first) == 0 ? e->oid : NULL;
 			lists[i].at += ids[i] != NULL;
 		}
-		ret = enter(l, first->name, first->len, ids);
+		ret = enter(l, first->name, first->len, ids, letters);
 	}
 	free(ids);
 	return ret;

@@ -14,7 +14,8 @@ struct tree_set; /* owns the raw trees whose names the stores borrow */
 /*
  * tree_load: reads n trees (an id that is NULL stands for the empty tree) into n stores, side by side.
  * Directories that are equal in all n are left out of all: for a merge or a comparison they do not matter
- * (with n = 1 everything is read). Directories inside cur/, new/ and everything PATH_IGNORED is
+ * (with n = 1 everything is read), but for cur/ and new/ of a folder whose maps of keywords are not equal: equal
+ * names need not mean the same there. Directories inside cur/, new/ and everything PATH_IGNORED is
  * left out, too. out must be an array of n zeroed stores; they are sorted. The names live until
  * tree_release(), which is called after a failure, too; release the stores first. ERR_UNSAFE, with the
  * path and the reason, when a tree holds something that must never reach a disk (path_unsafe(), a

@@ -80,7 +80,7 @@ static inline void set_info(struct inst *x, const char *info)
 
 static inline void toggle_flags(struct inst *x)
 {
-	static const char letters[] = "DFPRSTab";
+	static const char letters[] = "DFPRSTabcd";
 	char out[NAME_LONGEST + 1];
 	struct name n;
 
@@ -88,7 +88,7 @@ static inline void toggle_flags(struct inst *x)
 	if (n.has_info && !n.has_flags)
 		return;
 	for (unsigned i = 1 + rnd(2); i; i--)
-		n.flags ^= name_flag(letters[rnd(8)]);
+		n.flags ^= name_flag(letters[rnd(10)]);
 	if (name_join(out, n.s, n.keylen, n.flags, n.tail, n.taillen))
 		memcpy(x->name, out, sizeof(out));
 	if (chance(95))
@@ -464,6 +464,194 @@ static inline void make_clear(struct tcase *c, int side)
 	}
 }
 
+/* The folder of the base that this folder of a side was: itself, or what it was renamed from; -1: none. */
+static inline int came_from(const struct tcase *c, unsigned folder, int side)
+{
+	if (case_has_folder(c, BASE, folder))
+		return (int)folder;
+	for (unsigned f = 1; f < CASE_FOLDERS; f++)
+		if (c->mark[f][BASE].here && !case_has_folder(c, side, f) && c->mark[folder][side].here &&
+		    c->mark[f][BASE].id == c->mark[folder][side].id)
+			return (int)f;
+	return -1;
+}
+
+/* The UID that a message still has from the base, 0 if it has none. */
+static inline uint32_t old_uid(const struct tcase *c, size_t i, int side, int from)
+{
+	const struct inst *b = &c->m[i].at[BASE], *x = &c->m[i].at[side];
+
+	return b->here && b->folder == from && same_key(b->name, x->name) && b->content == x->content ? b->uid : 0;
+}
+
+/* What others of this key in this folder have: a list has one line for them all. */
+static inline bool same_key_before(const struct tcase *c, size_t i, int side, uint32_t *uid)
+{
+	const struct inst *x = &c->m[i].at[side];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct inst *y = &c->m[j].at[side];
+
+		if (y->here && y->folder == x->folder && same_key(y->name, x->name)) {
+			*uid = y->uid;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next UID of a list; now and then some are missing, of mail that came and is gone. */
+static inline uint32_t hand_out(struct imap *l)
+{
+	l->next += chance(10) ? 1 + rnd(3) : 0;
+	return l->next++;
+}
+
+static inline void gen_uids(struct tcase *c, unsigned folder, int side, int from, bool goes_on)
+{
+	struct imap *l = &c->imap[folder][side];
+	bool backwards = chance(50);
+	unsigned renew = chance(10) ? 20 : 0, without = chance(15) ? 30 : 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct inst *x = &c->m[i].at[side];
+
+		if (x->here && x->folder == folder)
+			x->uid = l->has_list && goes_on && !chance(renew) ? old_uid(c, i, side, from) : 0;
+	}
+	for (size_t k = 0; k < c->n && l->has_list; k++) {
+		struct inst *x = &c->m[backwards ? c->n - 1 - k : k].at[side];
+
+		if (x->here && x->folder == folder && !x->uid && !chance(without))
+			x->uid = hand_out(l);
+	}
+	for (size_t i = 0; i < c->n; i++)
+		if (c->m[i].at[side].here && c->m[i].at[side].folder == folder)
+			same_key_before(c, i, side, &c->m[i].at[side].uid);
+	if (chance(8))
+		hand_out(l);
+}
+
+/*
+ * A list goes on from the base's: messages that are what they were keep their UIDs, others get the next ones. Or it was lost, or made
+ * anew, or is that of a folder that only this side has.
+ */
+static inline void gen_list(struct tcase *c, unsigned folder, int side)
+{
+	struct imap *l = &c->imap[folder][side];
+	int from = side == BASE ? -1 : came_from(c, folder, side);
+	const struct imap *old = from >= 0 && c->imap[from][BASE].has_list ? &c->imap[from][BASE] : NULL;
+	bool goes_on = old && chance(94);
+
+	if (!case_has_folder(c, side, folder))
+		return;
+	*l = (struct imap){ .has_list = chance(side == BASE ? 85 : old ? 95 : 60), .validity = 3 + rnd(2), .next = 1 + rnd(3) };
+	l->guid = chance(80) ? 16 * folder + (unsigned)side + 1 : 0;
+	if (goes_on) {
+		l->validity = old->validity;
+		l->next = old->next;
+		l->guid = chance(95) ? old->guid : l->guid;
+	} else if (old) {
+		l->validity = old->validity + 1 + rnd(2);
+	}
+	gen_uids(c, folder, side, from, goes_on);
+}
+
+static inline bool is_letter_taken(const struct imap *l, uint8_t letter)
+{
+	return memchr(l->letter, letter, CASE_WORDS) != NULL;
+}
+
+/* A keyword that is new in a folder gets the next letter, or, where others were there before, a later one. */
+static inline void give_letter(struct imap *l, unsigned word)
+{
+	uint8_t letter = (uint8_t)(1 + (chance(25) ? rnd(6) : 0));
+
+	while (is_letter_taken(l, letter))
+		letter++;
+	l->letter[word] = letter;
+}
+
+static inline void gen_words(struct tcase *c, unsigned folder, int side)
+{
+	struct imap *l = &c->imap[folder][side];
+	int from = side == BASE ? -1 : came_from(c, folder, side);
+	unsigned first = rnd(CASE_WORDS);
+	name_flags used = 0;
+
+	if (!case_has_folder(c, side, folder))
+		return;
+	for (size_t i = 0; i < c->n; i++) {
+		const struct inst *x = &c->m[i].at[side];
+		struct name n;
+
+		name_parse(&n, x->name, strlen(x->name));
+		if (x->here && x->folder == folder)
+			used |= n.flags;
+	}
+	l->has_words = used >> 26 || !chance(20);
+	if (from >= 0 && c->imap[from][BASE].has_words && !chance(4))
+		memcpy(l->letter, c->imap[from][BASE].letter, sizeof(l->letter));
+	for (unsigned k = 0; k < CASE_WORDS; k++) {
+		unsigned w = (first + k) % CASE_WORDS;
+
+		if (!l->letter[w] && (used & name_flag((char)('a' + (int)w)) || chance(10)))
+			give_letter(l, w);
+	}
+}
+
+static inline bool has_word(const struct inst *x, unsigned word)
+{
+	struct name n;
+
+	name_parse(&n, x->name, strlen(x->name));
+	return n.flags & name_flag((char)('a' + (int)word));
+}
+
+/* Whether a UID could have been given to this message: by the base, or after all that the base gave out. */
+static inline bool is_earned(const struct tcase *c, size_t i, int side)
+{
+	const struct inst *x = &c->m[i].at[side];
+	int from = side == BASE ? -1 : came_from(c, x->folder, side);
+	const struct imap *l = &c->imap[x->folder][side], *old = from >= 0 ? &c->imap[from][BASE] : NULL;
+
+	if (!old || !old->has_list || !l->has_list || l->validity != old->validity)
+		return true;
+	for (size_t j = 0; j < c->n; j++)
+		if (c->m[j].at[side].here && c->m[j].at[side].folder == x->folder &&
+		    same_key(c->m[j].at[side].name, x->name) && old_uid(c, j, side, from) == x->uid)
+			return true;
+	return x->uid >= old->next;
+}
+
+/* case_is_normal: whether lists and maps are where folders are, no UID is there twice, and every keyword of a message has a letter. */
+static inline bool case_is_normal(const struct tcase *c)
+{
+	for (int s = 0; s < THREE; s++)
+		for (unsigned f = 0; f < CASE_FOLDERS; f++)
+			if ((c->imap[f][s].has_list || c->imap[f][s].has_words) && !case_has_folder(c, s, f))
+				return false;
+	for (int s = 0; s < THREE; s++)
+		for (size_t i = 0; i < c->n; i++) {
+			const struct inst *x = &c->m[i].at[s];
+
+			for (unsigned w = 0; x->here && c->words && w < CASE_WORDS; w++)
+				if (has_word(x, w) &&
+				    (!c->imap[x->folder][s].has_words || !c->imap[x->folder][s].letter[w]))
+					return false;
+			if (x->here && x->uid && !is_earned(c, i, s))
+				return false;
+			for (size_t j = 0; j < i; j++) {
+				const struct inst *y = &c->m[j].at[s];
+
+				if (x->here && y->here && x->folder == y->folder && x->uid && x->uid == y->uid &&
+				    !same_key(x->name, y->name))
+					return false;
+			}
+		}
+	return true;
+}
+
 static inline void gen_case(struct tcase *c, uint64_t seed)
 {
 	unsigned busy;
@@ -471,11 +659,13 @@ static inline void gen_case(struct tcase *c, uint64_t seed)
 	memset(c, 0, offsetof(struct tcase, m));
 	memset(c->mark, 0, sizeof(c->mark));
 	memset(c->file, 0, sizeof(c->file));
+	memset(c->imap, 0, sizeof(c->imap));
 	c->seed = seed;
 	rnd_state = seed * 0x2545f4914f6cdd1dull + 1;
 	c->loose = chance(35);
 	c->keep_flagged = chance(20);
 	c->foreign = chance(4);
+	c->words = chance(60);
 	gen_base(c);
 	for (int s = OURS; s < THREE; s++) {
 		for (size_t i = 0; i < c->n; i++)
@@ -505,6 +695,13 @@ static inline void gen_case(struct tcase *c, uint64_t seed)
 				if (chance(50))
 					c->mark[f][s].here = false;
 	case_settle(c);
+	if (chance(85))
+		for (int s = 0; s < THREE; s++)
+			for (unsigned f = 0; f < CASE_FOLDERS; f++)
+				gen_list(c, f, s);
+	for (int s = 0; s < THREE && c->words; s++)
+		for (unsigned f = 0; f < CASE_FOLDERS; f++)
+			gen_words(c, f, s);
 }
 
 #endif

@@ -6,11 +6,11 @@
 #ifndef CASEMERGE_H
 #define CASEMERGE_H
 
-#include "verdict.h"
+#include "imapverdict.h"
 
 static inline int op_read(void *ctx, const struct oid *oid, struct bytes *out, struct err *err)
 {
-	const struct blob *b = blobs_find(ctx, oid);
+	const struct blob *b = blobs_find(&((struct sides *)ctx)->blobs, oid);
 
 	if (!b)
 		return err_set(err, ERR_NOTFOUND, "no such blob");
@@ -21,7 +21,7 @@ static inline int op_read(void *ctx, const struct oid *oid, struct bytes *out, s
 static inline int op_write(void *ctx, const char *buf, size_t len, struct oid *oid, struct err *err)
 {
 	(void)err;
-	*oid = blobs_put(ctx, buf, len);
+	*oid = blobs_put(&((struct sides *)ctx)->blobs, buf, len);
 	return 0;
 }
 
@@ -39,37 +39,49 @@ static inline bool read_text(struct blobs *l, const struct oid *oid, unsigned *t
 static inline int op_text(void *ctx, const struct oid *base, const struct oid *a, const struct oid *b,
 			  struct oid *out, struct err *err)
 {
+	struct blobs *l = &((struct sides *)ctx)->blobs;
 	struct bytes buf = { 0 };
 	unsigned text[THREE];
 	int merged;
 
 	if (!base)
 		return 1;
-	if (!read_text(ctx, base, &text[BASE]) || !read_text(ctx, a, &text[OURS]) ||
-	    !read_text(ctx, b, &text[THEIRS]))
+	if (!read_text(l, base, &text[BASE]) || !read_text(l, a, &text[OURS]) ||
+	    !read_text(l, b, &text[THEIRS]))
 		return err_set(err, ERR_FAIL, "no text of ours");
 	merged = merge_text(text[BASE], text[OURS], text[THEIRS]);
 	if (merged < 0)
 		return 1;
 	case_text(&buf, 1, (unsigned)merged);
-	*out = blobs_put(ctx, buf.buf, buf.len);
+	*out = blobs_put(l, buf.buf, buf.len);
 	bytes_release(&buf);
 	return 0;
+}
+
+static inline void op_fresh(void *ctx, size_t n)
+{
+	((struct sides *)ctx)->fresh += n;
 }
 
 /* merge: the result, and as text in dump (may be NULL). */
 static inline void merge(struct sides *s, const struct store *base, const struct store *a,
 			 const struct store *b, struct store *out, struct bytes *dump, struct bytes *why)
 {
-	const struct merge_ops ops = { .ctx = &s->blobs, .read = op_read, .write = op_write, .text = op_text };
+	const struct merge_ops ops = { .ctx = s, .read = op_read, .write = op_write, .text = op_text, .fresh = op_fresh };
 	const struct merge_opts opts = { s->c->keep_flagged };
 	struct err err = { 0 };
 
 	memset(out, 0, sizeof(*out));
+	s->fresh = 0;
 	if (merge_stores(out, base, a, b, &ops, &opts, &err) < 0)
 		bytes_addf(why, "the merge failed: %s\n", err.msg);
 	if (dump)
 		store_dump(out, dump);
+}
+
+static inline bool same_file(const struct file *a, const struct file *b)
+{
+	return a && b && a->mode == b->mode && oid_eq(&a->oid, &b->oid);
 }
 
 static inline bool same_list(const struct msgs *a, const struct msgs *b)
@@ -82,27 +94,36 @@ static inline bool same_list(const struct msgs *a, const struct msgs *b)
 	return true;
 }
 
-static inline bool same_file(const struct file *a, const struct file *b)
-{
-	return a && b && a->mode == b->mode && oid_eq(&a->oid, &b->oid);
-}
-
 /* The first side that counts when it is asked what all have: without a base there are only two. */
 static inline int first_side(const struct sides *s)
 {
 	return s->side[BASE].nfolders || s->side[BASE].nfiles ? BASE : OURS;
 }
 
-/* Whether cur/ or new/ of a folder holds messages, the same on all sides. */
+static inline const struct file *words_of(const struct sides *s, int side, const char *folder)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s%s%s", folder, *folder ? "/" : "", KEYWORDS_NAME);
+	return store_find_file(&s->side[side], path);
+}
+
+/* Whether cur/ or new/ of a folder holds messages, the same on all sides, by the same letters for keywords. */
 static inline bool is_common(const struct sides *s, const char *path, int sub)
 {
 	const struct folder *f = store_find_folder(&s->side[OURS], path), *g;
+	const struct file *words = words_of(s, OURS, path);
 
 	if (!f || !f->sub[sub].n)
 		return false;
-	for (int i = first_side(s); i < THREE; i++)
+	for (int i = first_side(s); i < THREE; i++) {
+		const struct file *theirs = words_of(s, i, path);
+
 		if (!(g = store_find_folder(&s->side[i], path)) || !same_list(&f->sub[sub], &g->sub[sub]))
 			return false;
+		if (words != theirs && !same_file(words, theirs))
+			return false;
+	}
 	return true;
 }
 
@@ -142,8 +163,8 @@ static inline void copy_list(struct store *to, const char *path, const struct fo
 			      &f->sub[sub].v[i].oid);
 }
 
-/* Takes apart one side: what all three have goes to common, the rest to part. Markers stay where anything of
- * their folder does. */
+/* Takes apart one side: what all three have goes to common, the rest to part. Markers, UIDs
+ * and keywords stay where anything of their folder does. */
 static inline void split(const struct sides *s, int side, struct store *part, struct store *common)
 {
 	const struct store *from = &s->side[side];
@@ -159,7 +180,7 @@ static inline void split(const struct sides *s, int side, struct store *part, st
 		}
 	for (size_t i = 0; i < from->nfiles; i++) {
 		const struct file *f = &from->files[i];
-		bool all = f->class != PATH_MARKER;
+		bool all = f->class != PATH_MARKER && f->class != PATH_UIDLIST && f->class != PATH_KEYWORDS;
 
 		for (int k = first_side(s); k < THREE; k++)
 			all &= same_file(f, store_find_file(&s->side[k], f->path));

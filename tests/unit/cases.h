@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/keywords.h"
 #include "core/marker.h"
 #include "core/merge.h"
 #include "core/name.h"
 #include "core/path.h"
 #include "core/store.h"
+#include "core/uidlist.h"
 #include "repo/objects.h"
 
 enum { BASE, OURS, THEIRS, THREE };
@@ -25,6 +27,7 @@ enum { BASE, OURS, THEIRS, THREE };
 #define CASE_MAILS 160
 #define CASE_FILES 10
 #define CASE_FOLDERS 10
+#define CASE_WORDS 4
 
 /* Message contents are numbered: the base's, what edits make of them, and what is delivered. */
 #define CONTENTS 512
@@ -36,11 +39,15 @@ static const char *const file_path[CASE_FILES] = { "subscriptions", "notes.txt",
 						   ".Archive",	    "dir",	 "dir/a", "Lists/x/readme",
 						   ".Moved/rules",  "dir/a/b" };
 
+/* Keywords. In the names of a case the letters a to d stand for them, whatever letters a side has for them: see struct imap. */
+static const char *const word_name[CASE_WORDS] = { "$Forwarded", "Work", "later", "red" };
+
 /* A message on one side. */
 struct inst {
 	bool here;
 	uint8_t folder, sub;
 	uint16_t content;
+	uint32_t uid;  /* 0: it has none */
 	int64_t mtime; /* -1: nobody knows */
 	char name[NAME_LONGEST + 1];
 };
@@ -61,15 +68,25 @@ struct version {
 	unsigned mode;
 };
 
+/* What an IMAP server notes of a folder on one side. */
+struct imap {
+	bool has_list, has_words;
+	uint32_t validity, next;
+	unsigned guid;		     /* 0: it has none */
+	uint8_t letter[CASE_WORDS]; /* the index of each keyword there, and 1; 0: it has none */
+};
+
 struct tcase {
 	uint64_t seed;
 	bool loose;	   /* keys and contents of few kinds: which is which is known to nobody */
 	bool keep_flagged; /* maildir.deleteVsFlag = keep */
 	bool foreign;	   /* not of our making: markers are missing */
+	bool words;	   /* folders have maps of keywords */
 	size_t n;
 	struct mail m[CASE_MAILS];
 	struct mark mark[CASE_FOLDERS][THREE];
 	struct version file[CASE_FILES][THREE];
+	struct imap imap[CASE_FOLDERS][THREE];
 };
 
 /* Blobs, as the object store of one case. */
@@ -210,6 +227,70 @@ static inline void case_marker(const struct tcase *c, unsigned folder, int side,
 	marker_release(&m);
 }
 
+/* case_list: the folder's dovecot-uidlist, a line for each key. */
+static inline void case_list(const struct tcase *c, unsigned folder, int side, struct bytes *out)
+{
+	const struct imap *l = &c->imap[folder][side];
+
+	bytes_clear(out);
+	bytes_addf(out, "3 V%u N%u", (unsigned)l->validity, (unsigned)l->next);
+	if (l->guid)
+		bytes_addf(out, " G%032x", l->guid);
+	bytes_addstr(out, "\n");
+	for (uint32_t last = 0;;) {
+		const struct inst *first = NULL;
+
+		for (size_t i = 0; i < c->n; i++) {
+			const struct inst *x = &c->m[i].at[side];
+
+			if (x->here && x->folder == folder && x->uid > last && (!first || x->uid < first->uid))
+				first = x;
+		}
+		if (!first)
+			return;
+		last = first->uid;
+		bytes_addf(out, "%u :%.*s\n", (unsigned)last, (int)key_len(first->name), first->name);
+	}
+}
+
+/* case_words: the folder's dovecot-keywords. */
+static inline void case_words(const struct tcase *c, unsigned folder, int side, struct bytes *out)
+{
+	bytes_clear(out);
+	for (unsigned i = 0; i < KEYWORDS_MOST; i++)
+		for (unsigned w = 0; w < CASE_WORDS; w++)
+			if (c->imap[folder][side].letter[w] == i + 1)
+				bytes_addf(out, "%u %s\n", i, word_name[w]);
+}
+
+/* with_letters: the name with other letters for keywords: to[] has an index and 1 for each of a to z. */
+static inline void with_letters(char out[NAME_LONGEST + 1], const char *name, const uint8_t to[KEYWORDS_MOST])
+{
+	struct name n;
+	name_flags flags;
+
+	name_parse(&n, name, strlen(name));
+	flags = n.flags & (name_flag('a') - 1);
+	for (unsigned i = 0; i < KEYWORDS_MOST; i++)
+		if (n.flags & name_flag((char)('a' + i)) && to[i])
+			flags |= name_flag((char)('a' + to[i] - 1));
+	if (flags == n.flags || !name_join(out, n.s, n.keylen, flags, n.tail, n.taillen))
+		snprintf(out, NAME_LONGEST + 1, "%s", name);
+}
+
+/* The name that a message has on a side, by the letters of its folder there. */
+static inline const char *local_name(const struct tcase *c, int side, const struct inst *x, struct arena *a)
+{
+	uint8_t to[KEYWORDS_MOST] = { 0 };
+	char name[NAME_LONGEST + 1];
+
+	if (!c->words)
+		return x->name;
+	memcpy(to, c->imap[x->folder][side].letter, CASE_WORDS);
+	with_letters(name, x->name, to);
+	return arena_strn(a, name, strlen(name));
+}
+
 static inline void case_add_file(struct store *s, const char *path, const struct oid *oid, unsigned mode)
 {
 	struct path p;
@@ -218,11 +299,35 @@ static inline void case_add_file(struct store *s, const char *path, const struct
 	store_add_file(s, path, oid, mode, p.class);
 }
 
-static inline const char *marker_path(struct arena *a, unsigned folder)
+static inline const char *path_in(struct arena *a, unsigned folder, const char *name)
 {
 	const char *path = folder_path[folder];
 
-	return *path ? arena_printf(a, "%s/%s", path, PATH_MARKER_NAME) : PATH_MARKER_NAME;
+	return *path ? arena_printf(a, "%s/%s", path, name) : name;
+}
+
+static inline const char *marker_path(struct arena *a, unsigned folder)
+{
+	return path_in(a, folder, PATH_MARKER_NAME);
+}
+
+static inline void case_add_imap(const struct tcase *c, unsigned folder, int side, struct blobs *blobs,
+				 struct store *s)
+{
+	struct bytes b = { 0 };
+	struct oid oid;
+
+	if (c->imap[folder][side].has_list) {
+		case_list(c, folder, side, &b);
+		oid = blobs_put(blobs, b.buf, b.len);
+		case_add_file(s, path_in(&s->arena, folder, UIDLIST_NAME), &oid, 0100644);
+	}
+	case_words(c, folder, side, &b);
+	if (c->imap[folder][side].has_words && b.len) {
+		oid = blobs_put(blobs, b.buf, b.len);
+		case_add_file(s, path_in(&s->arena, folder, KEYWORDS_NAME), &oid, 0100644);
+	}
+	bytes_release(&b);
 }
 
 /* case_store: one side as a store; the case must outlive it. */
@@ -234,12 +339,16 @@ static inline void case_store(const struct tcase *c, int side, struct blobs *blo
 	memset(s, 0, sizeof(*s));
 	for (size_t i = 0; i < c->n; i++) {
 		const struct inst *x = &c->m[i].at[side];
-		const char *path = folder_path[x->folder];
+		const char *path = folder_path[x->folder], *name;
 
-		if (x->here)
-			store_add_msg(store_folder(s, path, strlen(path)), x->sub ? NAME_CUR : NAME_NEW,
-				      x->name, strlen(x->name), content_oid(x->content));
+		if (!x->here)
+			continue;
+		name = local_name(c, side, x, &s->arena);
+		store_add_msg(store_folder(s, path, strlen(path)), x->sub ? NAME_CUR : NAME_NEW, name,
+			      strlen(name), content_oid(x->content));
 	}
+	for (unsigned f = 0; f < CASE_FOLDERS; f++)
+		case_add_imap(c, f, side, blobs, s);
 	for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 		if (!c->mark[f][side].here)
 			continue;
@@ -285,6 +394,8 @@ static inline void show_inst(struct bytes *out, const struct inst *x)
 		   x->content, oid_hex(content_oid(x->content), hex));
 	if (x->mtime != name_seconds(x->name, key_len(x->name)))
 		bytes_addf(out, " @%lld", (long long)x->mtime);
+	if (x->uid)
+		bytes_addf(out, " UID %u", (unsigned)x->uid);
 }
 
 static inline bool same_inst(const struct inst *a, const struct inst *b)
@@ -310,7 +421,7 @@ static inline void case_show(const struct tcase *c, struct bytes *out)
 			bytes_addf(out, "  %3zu %-6s ", i, who[s]);
 			if (!x->here)
 				bytes_addstr(out, "gone");
-			else if (s != BASE && same_inst(x, &c->m[i].at[BASE]))
+			else if (s != BASE && same_inst(x, &c->m[i].at[BASE]) && x->uid == c->m[i].at[BASE].uid)
 				bytes_addstr(out, "unchanged");
 			else
 				show_inst(out, x);
@@ -321,6 +432,19 @@ static inline void case_show(const struct tcase *c, struct bytes *out)
 			if (c->mark[f][s].here)
 				bytes_addf(out, "  marker '%s' %s: id %u\n", folder_path[f], who[s],
 					   c->mark[f][s].id);
+	for (unsigned f = 0; f < CASE_FOLDERS; f++)
+		for (int s = 0; s < THREE; s++) {
+			const struct imap *l = &c->imap[f][s];
+
+			if (l->has_list)
+				bytes_addf(out, "  UIDs '%s' %s: V%u N%u\n", folder_path[f], who[s],
+					   (unsigned)l->validity, (unsigned)l->next);
+			for (unsigned w = 0; w < CASE_WORDS && l->has_words; w++)
+				if (l->letter[w])
+					bytes_addf(out, "  keyword %c in '%s' %s: %c %s\n", 'a' + (int)w,
+						   folder_path[f], who[s], 'a' + l->letter[w] - 1,
+						   word_name[w]);
+		}
 	for (unsigned f = 0; f < CASE_FILES; f++)
 		for (int s = 0; s < THREE; s++)
 			if (c->file[f][s].here)

@@ -392,9 +392,14 @@ static inline void added(struct oracle *o)
 			w->mask = w->folder == x->folder ? (uint8_t)(1 << s) : 0;
 			memcpy(w->name, x->name, sizeof(w->name));
 		}
-	for (int s = OURS; s < THREE; s++)
+	for (int s = OURS; s < THREE; s++) {
 		if (n[s])
 			qsort(came[s], n[s], sizeof(**came), by_name);
+		/* The case has other letters for keywords than the folder, and names in another order. */
+		for (size_t i = 1; i < n[s] && o->c->words; i++)
+			if (same_key(came[s][i - 1].name, came[s][i].name))
+				oracle_unsure(o, "two of one key, in the order of letters");
+	}
 	for (int pass = 0; pass < 3; pass++)
 		for (size_t i = 0; i < n[OURS]; i++) {
 			struct want *x = &came[OURS][i], *y, w;

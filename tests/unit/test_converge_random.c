@@ -84,6 +84,8 @@ static void job_case(const struct job *j, unsigned which, struct tcase *c)
 		for (unsigned f = 0; f < CASE_FOLDERS; f++)
 			c->mark[f][BASE].here = false;
 		memset(c->file, 0, sizeof(c->file));
+		for (unsigned f = 0; f < CASE_FOLDERS; f++)
+			memset(&c->imap[f][BASE], 0, sizeof(c->imap[f][BASE]));
 	}
 	/* No commit has a tree of another case's making without the markers that ours always have. */
 	c->foreign = false;
@@ -279,7 +281,7 @@ static void feed_second(struct job *j, struct objects_batch *b)
 
 /* The view that a member makes of the frontier when this is what it has recorded (NULL: nothing). */
 static struct oid view(struct repo *r, const struct job *j, const struct oid *head, bool keep_flagged,
-		       struct oid *root, struct bytes *dump)
+		       struct oid *root, struct bytes *dump, size_t *fresh)
 {
 	const struct merge_opts opts = { keep_flagged };
 	struct objects_batch *b = objects_begin(r);
@@ -291,6 +293,7 @@ static struct oid view(struct repo *r, const struct job *j, const struct oid *he
 	add_edits(&e, c.head, c.target);
 	add_edits(&e, c.target, NULL);
 	store_dump(c.target, dump);
+	*fresh = c.fresh;
 	*root = write_edits(r, b, head, &e);
 	converge_release(&c);
 	ok(history_view(r, b, &j->frontier, root, false, &id, &err));
@@ -318,7 +321,7 @@ static void show_and_fail(const struct job *j, const char *what, const struct by
 
 /* The same by the merge alone, of the whole stores. */
 static void check_in_memory(const struct job *j, struct objects_batch *b, const struct tcase *c,
-			    const struct oid *root, const struct bytes *dump)
+			    const struct oid *root, const struct bytes *dump, size_t fresh)
 {
 	struct sides s = { .c = c };
 	struct bytes why = { 0 }, want = { 0 }, apart = { 0 };
@@ -329,6 +332,8 @@ static void check_in_memory(const struct job *j, struct objects_batch *b, const 
 	merge(&s, &s.side[BASE], &s.side[OURS], &s.side[THEIRS], &s.result, &want, &why);
 	assert_int_equal(why.len, 0);
 	all = write_store(&member[0], b, &s.result);
+	if (s.fresh != fresh && oid_eq(&all, root))
+		show_and_fail(j, "the merge in memory gives out more or fewer UIDs", dump, &want);
 	if (!oid_eq(&all, root) && !merge_apart(&s, &apart, &why))
 		show_and_fail(j, "the tree is not that of the merge in memory", dump, &want);
 	bytes_release(&want);
@@ -346,22 +351,25 @@ static struct oid check_job(const struct job *j)
 	const struct oid *heads[] = { &j->tree[OURS], &j->tree[THEIRS], NULL, &j->tree[BASE] };
 	struct bytes dump = { 0 }, first = { 0 };
 	struct oid id, again, root, root2;
+	size_t fresh, fresh2;
 
 	job_case(j, 0, &c);
-	id = view(&member[0], j, heads[0], c.keep_flagged, &root, &first);
+	id = view(&member[0], j, heads[0], c.keep_flagged, &root, &first, &fresh);
 	for (size_t i = 1; i < 4; i++) {
 		again = view(&member[i % 2], j, j->shape == STRANGERS && i == 3 ? NULL : heads[i],
-			     c.keep_flagged, &root2, &dump);
+			     c.keep_flagged, &root2, &dump, &fresh2);
 		if (!oid_eq(&again, &id))
 			show_and_fail(j,
 				      i % 2 ? "two members make different views"
 					    : "a member makes another view when it has nothing",
 				      &first, &dump);
+		if (fresh2 != fresh)
+			show_and_fail(j, "two members give out different numbers of UIDs", &first, &dump);
 	}
 	if (j->shape == PAIR || j->shape == STRANGERS) {
 		struct objects_batch *b = objects_begin(&member[0]);
 
-		check_in_memory(j, b, &c, &root, &first);
+		check_in_memory(j, b, &c, &root, &first, fresh);
 		objects_end(b);
 	}
 	bytes_release(&dump);

@@ -40,9 +40,15 @@ static void expect(struct sides *s, const struct store *base, const struct store
 static void check_partial(struct sides *s, const struct bytes *want, struct bytes *why)
 {
 	struct bytes dump = { 0 };
+	size_t fresh;
 
-	if (!merge_apart(s, &dump, why))
+	expect(s, &s->side[BASE], &s->side[OURS], &s->side[THEIRS], want, "the same merge twice is not the same", why);
+	fresh = s->fresh;
+	if (!merge_apart(s, &dump, why)) {
 		differ(&dump, want, "the merge of what differs is not the merge of all", why);
+		if (s->fresh != fresh)
+			bytes_addf(why, "of what differs, the merge told of %zu fresh UIDs; of all, of %zu\n", s->fresh, fresh);
+	}
 	bytes_release(&dump);
 }
 
@@ -61,6 +67,7 @@ static void check_laws(struct sides *s, const struct bytes *dump, struct bytes *
 		expect(s, b, y, y, &ydump, "merge(base, theirs, theirs) is not theirs", why);
 		expect(s, b, b, y, &ydump, "merge(base, base, theirs) is not theirs", why);
 		expect(s, b, x, b, &xdump, "merge(base, ours, base) is not ours", why);
+		expect(s, x, &s->result, x, dump, "merge(ours, result, ours) is not the result", why);
 		check_partial(s, dump, why);
 	}
 	bytes_release(&xdump);
@@ -77,6 +84,8 @@ static void judge(const struct tcase *c, struct oracle *o, struct bytes *why)
 		case_store(c, i, &s.blobs, &s.side[i]);
 	merge(&s, &s.side[BASE], &s.side[OURS], &s.side[THEIRS], &s.result, &dump, why);
 	oracle_ask(o, c);
+	name_keywords(&s, why);
+	check_uids(&s, o->unsure ? NULL : o, why);
 	check_form(&s.result, c->foreign, why);
 	check_kept(&s, why);
 	if (!o->unsure)
@@ -87,6 +96,7 @@ static void judge(const struct tcase *c, struct oracle *o, struct bytes *why)
 	check_laws(&s, &dump, why);
 	bytes_release(&dump);
 	store_release(&s.result);
+	store_release(&s.named);
 	for (int i = 0; i < THREE; i++)
 		store_release(&s.side[i]);
 	blobs_release(&s.blobs);
@@ -107,9 +117,10 @@ static bool is_bad(const struct tcase *c)
 /* Keeps an edit of the case if it is still a case and still bad. */
 static bool keep_if_bad(struct tcase *c, const struct tcase *before)
 {
-	bool whole = true;
+	bool whole;
 
 	case_settle(c);
+	whole = case_is_normal(c);
 	for (size_t i = 0; i < c->n; i++)
 		for (int s = 0; s < THREE; s++)
 			whole &= !c->m[i].at[s].here || !case_path_taken(c, s, i);
@@ -155,13 +166,48 @@ static bool drop_mark(struct tcase *c, struct tcase *before, unsigned folder, in
 	return had && keep_if_bad(c, before);
 }
 
+static bool drop_uid(struct tcase *c, struct tcase *before, size_t i, int side)
+{
+	*before = *c;
+	if (!c->m[i].at[side].here || !c->m[i].at[side].uid)
+		return false;
+	c->m[i].at[side].uid = 0;
+	return keep_if_bad(c, before);
+}
+
+/* Takes away the list of a folder, or its map, on one side, or on all. */
+static bool drop_imap(struct tcase *c, struct tcase *before, unsigned folder, int side)
+{
+	bool better = false;
+
+	for (int words = 0; words < 2; words++) {
+		bool had = false;
+
+		*before = *c;
+		for (int s = 0; s < THREE; s++) {
+			struct imap *l = &c->imap[folder][s];
+			bool *has = words ? &l->has_words : &l->has_list;
+
+			if (s == side || side == THREE) {
+				had |= *has;
+				*has = false;
+			}
+		}
+		better |= had && keep_if_bad(c, before);
+	}
+	return better;
+}
+
 static bool shrink_rest(struct tcase *c, struct tcase *before)
 {
 	bool better = false;
 
 	for (unsigned f = 0; f < CASE_FOLDERS; f++)
 		for (int s = BASE; s <= THREE; s++)
-			better |= drop_mark(c, before, f, s);
+			better |= drop_mark(c, before, f, s) | drop_imap(c, before, f, s);
+	for (size_t i = 0; i < c->n; i++)
+		for (int s = BASE; s < THREE; s++)
+			better |= drop_uid(c, before, i, s);
 	for (unsigned f = 0; f < CASE_FILES; f++) {
 		*before = *c;
 		if (!c->file[f][BASE].here && !c->file[f][OURS].here && !c->file[f][THEIRS].here)

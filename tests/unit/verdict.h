@@ -13,6 +13,8 @@
 struct sides {
 	const struct tcase *c;
 	struct store side[THREE], result;
+	struct store named; /* the messages of result, with the letters for keywords that the case has: name_keywords() */
+	size_t fresh;	    /* UIDs that the merge gave out, as it told */
 	struct blobs blobs;
 };
 
@@ -171,7 +173,7 @@ static inline void check_kept(const struct sides *s, struct bytes *why)
 		const struct inst *b = &s->c->m[i].at[BASE];
 
 		if (is_untouched(s->c, i) &&
-		    !find_msg(&s->result, folder_path[b->folder], b->sub, b->name, content_oid(b->content)))
+		    !find_msg(&s->named, folder_path[b->folder], b->sub, b->name, content_oid(b->content)))
 			complain_msg(why, row_text[ROW_UNCHANGED], folder_path[b->folder], b->sub, b->name);
 	}
 }
@@ -185,7 +187,7 @@ static inline void check_messages(const struct sides *s, const struct oracle *o,
 	for (size_t i = 0; i < o->n; i++) {
 		const struct want *w = &o->v[i];
 
-		if (find_msg(&s->result, folder_path[w->folder], w->sub, w->name, content_oid(w->content)))
+		if (find_msg(&s->named, folder_path[w->folder], w->sub, w->name, content_oid(w->content)))
 			continue;
 		bytes_addf(why, "wanted, and not there: %s/%s/%s =%u(%.6s), message %zu, by the row '%s'\n",
 			   folder_path[w->folder], w->sub ? "cur" : "new", w->name, w->content,
@@ -193,8 +195,8 @@ static inline void check_messages(const struct sides *s, const struct oracle *o,
 	}
 	if (have_n != o->n)
 		bytes_addf(why, "%zu messages wanted, %zu there\n", o->n, have_n);
-	for (size_t i = 0; i < s->result.nfolders; i++) {
-		const struct folder *f = &s->result.folders[i];
+	for (size_t i = 0; i < s->named.nfolders; i++) {
+		const struct folder *f = &s->named.folders[i];
 
 		for (int sub = 0; sub < 2; sub++)
 			for (size_t j = 0; j < f->sub[sub].n; j++) {
