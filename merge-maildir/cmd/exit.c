@@ -6,7 +6,15 @@
 #include "exit.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "../core/hash.h"
+
+/* So many different warnings are remembered. */
+#define TOLD_MOST 256
 
 int exit_status(int code)
 {
@@ -36,6 +44,21 @@ int exit_error(const struct err *err)
 	return exit_status(err->code);
 }
 
+/* Whether this was told before: a sync does the same several times over until nothing changes any more. */
+static bool is_told(const char *line)
+{
+	static uint32_t told[TOLD_MOST];
+	static size_t n;
+	uint32_t h = hash_bytes(line, strlen(line));
+
+	for (size_t i = 0; i < n; i++)
+		if (told[i] == h)
+			return true;
+	if (n < TOLD_MOST)
+		told[n++] = h;
+	return false;
+}
+
 void exit_warn(const char *fmt, ...)
 {
 	char line[1200];
@@ -44,7 +67,8 @@ void exit_warn(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "git-maildir: %s\n", line);
+	if (!is_told(line))
+		fprintf(stderr, "git-maildir: %s\n", line);
 }
 
 int exit_usage(const char *usage, int help)

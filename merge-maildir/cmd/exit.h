@@ -25,7 +25,7 @@ enum exit_code {
 int exit_status(int code);
 /* exit_error: prints "git-maildir: <message>" on standard error and returns the exit status. */
 int exit_error(const struct err *err);
-/* exit_warn: prints a line of the same form that is no reason to stop. */
+/* exit_warn: prints a line of the same form that is no reason to stop; the same line once. */
 void exit_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* exit_usage: prints the usage line of a command to standard error and returns EXIT_USAGE; with help to standard output and EXIT_DONE. */
 int exit_usage(const char *usage, int help);

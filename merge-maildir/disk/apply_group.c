@@ -12,6 +12,7 @@
 
 #include "../core/path.h"
 #include "apply_step.h"
+#include "live.h"
 
 /* From here on one syncfs(2) is cheaper than an fsync(2) for each file. */
 #define SYNC_ALL 16
@@ -104,7 +105,7 @@ static int commit(struct group *g, struct apply_item *v, size_t n, uint32_t boun
 		if (v[i].state != ITEM_OVER)
 			rc = apply_count(g->a, change(g, &v[i], err));
 	if (g->imap.wrote && !g->f.dirty[NAME_CUR] && !g->hidden)
-		apply_imap_wake(&g->f);
+		live_wake(g->f.sub[NAME_CUR]);
 	lock_release(&l);
 	return rc;
 }

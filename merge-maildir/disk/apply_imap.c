@@ -10,10 +10,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../core/path.h"
 #include "apply_step.h"
@@ -137,19 +134,4 @@ int apply_imap_outcome(const struct apply_imap *m)
 	if (m->settled || m->foreign)
 		return APPLY_DIFFERS;
 	return m->changed ? APPLY_DONE : APPLY_ALREADY;
-}
-
-/* A name that nobody takes for a message. */
-#define WAKE_NAME ".git-maildir.wake"
-
-void apply_imap_wake(struct apply_folder *f)
-{
-	int fd;
-
-	/* One that a kill left would make the next one no news. */
-	unlinkat(f->sub[NAME_CUR], WAKE_NAME, 0);
-	fd = openat(f->sub[NAME_CUR], WAKE_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
-	unlinkat(f->sub[NAME_CUR], WAKE_NAME, 0);
 }

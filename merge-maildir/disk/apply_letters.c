@@ -163,6 +163,27 @@ const char *apply_letters_name(struct arena *arena, const struct keywords_map *m
 	return arena_strn(arena, out, len);
 }
 
+/*
+ * The keywords of from that the store which is to be reached has no letter for, because 26 others have them all: they
+ * are lost to it, but need not be lost here.
+ */
+static const char *keep_lost(struct arena *arena, const struct apply_letters *l, const char *name, const char *from)
+{
+	char out[NAME_LONGEST + 1];
+	name_flags lost = 0;
+	struct name n, was;
+	size_t len;
+	int i;
+
+	name_parse(&was, from, strlen(from));
+	for (i = 0; i < KEYWORDS_MOST; i++)
+		if (l->live.name[i] && l->live_target.to[i] < 0)
+			lost |= was.flags & name_flag((char)('a' + i));
+	name_parse(&n, name, strlen(name));
+	len = lost ? name_join(out, n.s, n.keylen, n.flags | lost, n.tail, n.taillen) : 0;
+	return len ? arena_strn(arena, out, len) : name;
+}
+
 const struct plan_step *apply_letters_step(struct arena *arena, const struct apply_letters *l, const struct plan_step *s)
 {
 	const char *name = s->name, *from = s->from_name;
@@ -175,6 +196,8 @@ const struct plan_step *apply_letters_step(struct arena *arena, const struct app
 	/* A message that moves comes from a folder with letters of its own. */
 	if (from && !s->from_folder)
 		from = apply_letters_name(arena, &l->before_live, from);
+	if (name && from && !s->from_folder)
+		name = keep_lost(arena, l, name, from);
 	if (name == s->name && from == s->from_name)
 		return s;
 	out = arena_alloc(arena, sizeof(*out));

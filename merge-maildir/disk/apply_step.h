@@ -176,11 +176,6 @@ void apply_imap_end(struct apply_imap *m);
 int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap *m, uint32_t bound, struct err *err);
 /* apply_imap_outcome: what PLAN_IMAP came to. */
 int apply_imap_outcome(const struct apply_imap *m);
-/*
- * apply_imap_wake: makes and removes a name in cur/. Dovecot's IDLE waits for a change in cur/ or new/: it does not
- * see that only the list is another.
- */
-void apply_imap_wake(struct apply_folder *f);
 
 /* --- apply_group.c */
 

@@ -34,4 +34,10 @@ int live_write_uidlist(struct disk *d, int dirfd, const char *folder, const stru
  */
 int live_write_keywords(struct disk *d, int dirfd, const char *folder, const struct keywords *k, struct err *err);
 
+/*
+ * live_wake: tells a server that something changed, when it was not a message: Dovecot 2.3 looks at its list only when
+ * something happens in cur/ (open here), and an IDLE session only for a name that comes or goes. Best effort.
+ */
+void live_wake(int cur);
+
 #endif

@@ -290,6 +290,16 @@ static int drop_dead(struct work *w, struct err *err)
 	return rc;
 }
 
+static void wake(int fd)
+{
+	int cur = openat(fd, "cur", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (cur >= 0) {
+		live_wake(cur);
+		close(cur);
+	}
+}
+
 /* Under the lock, with the live list in w. */
 static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *given, unsigned *trouble, struct err *err)
 {
@@ -305,6 +315,9 @@ static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *
 		rc = live_write_uidlist(w->d, w->fd, w->in->folder, &w->live, err);
 	if (rc)
 		return rc;
+	/* That messages came a server sees by itself. */
+	if (w->changed && *trouble)
+		wake(w->fd);
 	if (fstatat(w->fd, UIDLIST_NAME, st, AT_SYMLINK_NOFOLLOW))
 		return err_errno(err, "cannot stat '" UIDLIST_NAME "' of folder '%s'", w->in->folder);
 	return normalise(w, text, err);
