@@ -45,6 +45,19 @@ static bool same_file(const struct file *f, const struct oid *oid)
 	return f ? oid && oid_eq(&f->oid, oid) : !oid;
 }
 
+/* A map that was made anew on one side has not all names that the other goes on using. */
+static void add_missing(struct trio *f, const struct keywords *from, struct note *note)
+{
+	for (int i = 0; i < KEYWORDS_MOST; i++) {
+		if (!from->name[i] || keywords_find(f->words, from->name[i]) >= 0)
+			continue;
+		if (keywords_add(f->words, from->name[i], i) < 0)
+			full(note, from->name[i]);
+		else
+			f->words_grew = true;
+	}
+}
+
 /* Makes the merged map of a folder, if that was not done yet; in gets the three maps, to be released. */
 static int make(struct trios *t, uint32_t folder, struct keywords in[SIDES], struct err *err)
 {
@@ -61,11 +74,18 @@ static int make(struct trios *t, uint32_t folder, struct keywords in[SIDES], str
 	if (r || f->words)
 		return r;
 	f->words = mem_zalloc(sizeof(*f->words));
-	for (int s = 0; s < SIDES && picked; s++)
-		if (same_file(f->file[s][TRIO_WORDS], picked))
-			return read_words(t, f->file[s][TRIO_WORDS], f->words, err);
-	keywords_merge(f->words, &in[SIDE_BASE], &in[SIDE_A], &in[SIDE_B], full, &note);
-	return 0;
+	if (!picked) {
+		keywords_merge(f->words, &in[SIDE_BASE], &in[SIDE_A], &in[SIDE_B], full, &note);
+		return 0;
+	}
+	for (int s = 0; s < SIDES; s++)
+		if (same_file(f->file[s][TRIO_WORDS], picked)) {
+			r = read_words(t, f->file[s][TRIO_WORDS], f->words, err);
+			break;
+		}
+	if (!r && !(same_file(f->file[SIDE_A][TRIO_WORDS], picked) && same_file(f->file[SIDE_B][TRIO_WORDS], picked)))
+		add_missing(f, &in[SIDE_BASE], &note);
+	return r;
 }
 
 static void release(struct keywords in[SIDES])

@@ -60,7 +60,7 @@ static inline int op_text(void *ctx, const struct oid *base, const struct oid *a
 
 static inline void op_fresh(void *ctx, size_t n)
 {
-	((struct sides *)ctx)->fresh += n;
+	((struct sides *)ctx)->told += n;
 }
 
 /* merge: the result, and as text in dump (may be NULL). */
@@ -72,7 +72,7 @@ static inline void merge(struct sides *s, const struct store *base, const struct
 	struct err err = { 0 };
 
 	memset(out, 0, sizeof(*out));
-	s->fresh = 0;
+	s->told = 0;
 	if (merge_stores(out, base, a, b, &ops, &opts, &err) < 0)
 		bytes_addf(why, "the merge failed: %s\n", err.msg);
 	if (dump)
@@ -112,15 +112,16 @@ static inline const struct file *words_of(const struct sides *s, int side, const
 static inline bool is_common(const struct sides *s, const char *path, int sub)
 {
 	const struct folder *f = store_find_folder(&s->side[OURS], path), *g;
-	const struct file *words = words_of(s, OURS, path);
+	const struct file *words, *theirs;
 
 	if (!f || !f->sub[sub].n)
 		return false;
-	for (int i = first_side(s); i < THREE; i++) {
-		const struct file *theirs = words_of(s, i, path);
-
+	for (int i = first_side(s); i < THREE; i++)
 		if (!(g = store_find_folder(&s->side[i], path)) || !same_list(&f->sub[sub], &g->sub[sub]))
 			return false;
+	words = words_of(s, OURS, path);
+	for (int i = first_side(s); i < THREE; i++) {
+		theirs = words_of(s, i, path);
 		if (words != theirs && !same_file(words, theirs))
 			return false;
 	}

@@ -275,7 +275,7 @@ static inline void with_letters(char out[NAME_LONGEST + 1], const char *name, co
 		if (n.flags & name_flag((char)('a' + i)) && to[i])
 			flags |= name_flag((char)('a' + to[i] - 1));
 	if (flags == n.flags || !name_join(out, n.s, n.keylen, flags, n.tail, n.taillen))
-		snprintf(out, NAME_LONGEST + 1, "%s", name);
+		memcpy(out, name, n.len + 1);
 }
 
 /* The name that a message has on a side, by the letters of its folder there. */
@@ -377,9 +377,14 @@ static inline void store_dump(const struct store *s, struct bytes *out)
 		const struct folder *f = &s->folders[i];
 
 		for (int sub = 0; sub < 2; sub++)
-			for (size_t j = 0; j < f->sub[sub].n; j++)
-				bytes_addf(out, "%s/%s/%s %s\n", f->path, sub == NAME_CUR ? "cur" : "new",
-					   f->sub[sub].v[j].name, oid_hex(&f->sub[sub].v[j].oid, hex));
+			for (size_t j = 0; j < f->sub[sub].n; j++) {
+				bytes_addstr(out, f->path);
+				bytes_addstr(out, sub == NAME_CUR ? "/cur/" : "/new/");
+				bytes_addstr(out, f->sub[sub].v[j].name);
+				bytes_addstr(out, " ");
+				bytes_addstr(out, oid_hex(&f->sub[sub].v[j].oid, hex));
+				bytes_addstr(out, "\n");
+			}
 	}
 	for (size_t i = 0; i < s->nfiles; i++)
 		bytes_addf(out, "file %s %o %d %s\n", s->files[i].path, s->files[i].mode,

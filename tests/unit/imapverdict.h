@@ -336,20 +336,22 @@ static inline void check_letters_stay(const struct sides *s, unsigned folder, co
 /* name_keywords: fills s->named: the result with the names of messages as the case has them, by what its letters mean. */
 static inline void name_keywords(struct sides *s, struct bytes *why)
 {
+	bool both = two_sided(s);
+
 	memset(&s->named, 0, sizeof(s->named));
 	for (unsigned f = 0; f < CASE_FOLDERS; f++) {
 		const struct folder *mail = store_find_folder(&s->result, folder_path[f]);
 		uint8_t to[KEYWORDS_MOST];
 
 		read_words(file_in(s, &s->result, f, KEYWORDS_NAME), f, to, why);
-		if (s->c->words && two_sided(s) && (mail || marker_of(&s->result, f)))
+		if (s->c->words && both && (mail || marker_of(&s->result, f)))
 			check_letters_stay(s, f, to, why);
 		for (int sub = 0; mail && sub < 2; sub++)
 			for (size_t i = 0; i < mail->sub[sub].n; i++) {
 				const struct msg *m = &mail->sub[sub].v[i];
 				char name[NAME_LONGEST + 1];
 
-				snprintf(name, sizeof(name), "%s", m->name);
+				memcpy(name, m->name, strlen(m->name) + 1);
 				if (s->c->words)
 					with_letters(name, m->name, to);
 				if (strlen(name) != strlen(m->name))

@@ -396,9 +396,11 @@ static inline void added(struct oracle *o)
 		if (n[s])
 			qsort(came[s], n[s], sizeof(**came), by_name);
 		/* The case has other letters for keywords than the folder, and names in another order. */
-		for (size_t i = 1; i < n[s] && o->c->words; i++)
-			if (same_key(came[s][i - 1].name, came[s][i].name))
-				oracle_unsure(o, "two of one key, in the order of letters");
+		for (size_t i = 0; i < n[s] && o->c->words; i++)
+			for (size_t j = 0; j < i; j++)
+				if (came[s][i].folder == came[s][j].folder && came[s][i].content == came[s][j].content &&
+				    same_key(came[s][i].name, came[s][j].name))
+					oracle_unsure(o, "two of one key, in the order of letters");
 	}
 	for (int pass = 0; pass < 3; pass++)
 		for (size_t i = 0; i < n[OURS]; i++) {

@@ -162,6 +162,65 @@ static void a_list_that_one_side_lost_takes_no_uid_away(void **state)
 	      "cur/1:2, x\ncur/2:2,S y\nnew/3 z\ndovecot-uidlist 3_V7_N4" G "|1_:1|2_:2|3_:3|", 1);
 }
 
+static void mail_that_came_without_a_uid_and_is_deleted_leaves_no_line(void **state)
+{
+	(void)state;
+	/* It got its UID on one side only; to the other's list its deletion changed nothing. */
+	gives("cur/1:2, x\ncur/2:2, y\ndovecot-uidlist 3_V7_N2|1_:1|", "cur/1:2, x\ndovecot-uidlist 3_V7_N2|1_:1|",
+	      "cur/1:2, x\ncur/2:2, y\ndovecot-uidlist 3_V7_N3|1_:1|2_:2|", "cur/1:2, x\ndovecot-uidlist 3_V7_N3|1_:1|", 0);
+}
+
+static void a_list_that_one_side_lost_takes_no_uid_from_new_mail_either(void **state)
+{
+	(void)state;
+	gives(BASE, "cur/1:2,S x\ncur/2:2, y", "cur/1:2, x\ncur/2:2, y\nnew/3 z\ndovecot-uidlist 3_V7_N4" G "|1_:1|2_:2|3_:3|",
+	      "cur/1:2,S x\ncur/2:2, y\nnew/3 z\ndovecot-uidlist 3_V7_N4" G "|1_:1|2_:2|3_:3|", 0);
+	gives("cur/1:2, x", "cur/1:2,S x\nnew/4 w", "cur/1:2, x\nnew/3 z\ndovecot-uidlist 3_V7_N4|1_:1|3_:3|",
+	      "cur/1:2,S x\nnew/3 z\nnew/4 w\ndovecot-uidlist 3_V7_N5|1_:1|3_:3|4_:4|", 1);
+}
+
+static void a_message_with_changed_content_under_its_old_uid_gets_another(void **state)
+{
+	(void)state;
+	/* Recorded while a server had the list locked: the list says nothing of the change yet. */
+	gives(BASE, "cur/1:2, x\ncur/2:2, yy\ndovecot-uidlist 3_V7_N3" G "|1_:1|2_:2|", "cur/1:2,S x\ncur/2:2, y\ndovecot-uidlist 3_V7_N3" G "|1_:1|2_:2|",
+	      "cur/1:2,S x\ncur/2:2, yy\ndovecot-uidlist 3_V7_N4" G "|1_:1|3_:2|", 1);
+}
+
+static void what_both_sides_have_without_a_uid_waits_for_the_next_record(void **state)
+{
+	(void)state;
+	/* The same whether anything else of the store is seen, or nothing. */
+	gives("cur/1:2, x\ndovecot-uidlist 3_V7_N2|1_:1|", "cur/1:2,S x\nnew/2 y\ndovecot-uidlist 3_V7_N3|1_:1|", "cur/1:2,F x\nnew/2 y\ndovecot-uidlist 3_V7_N4|1_:1|",
+	      "cur/1:2,FS x\nnew/2 y\ndovecot-uidlist 3_V7_N4|1_:1|", 0);
+	gives("dovecot-uidlist 3_V7_N2|1_:1|", "new/2 y\ndovecot-uidlist 3_V7_N3|1_:1|", "new/2 y\ndovecot-uidlist 3_V7_N4|1_:1|",
+	      "new/2 y\ndovecot-uidlist 3_V7_N4|1_:1|", 0);
+}
+
+static void a_folder_that_a_side_has_does_not_get_the_list_of_the_one_that_was_renamed_to_it(void **state)
+{
+	(void)state;
+	/* One side emptied F into G; the other copied a message there, and goes on with F. */
+	gives(".F/.gitmaildir id_0|\n.F/cur/1:2, x", ".G/.gitmaildir id_1|\n.G/cur/1:2, x\n.G/dovecot-uidlist 3_V7_N6|5_:1|",
+	      ".F/.gitmaildir id_0|\n.F/dovecot-uidlist 3_V7_N9|8_:2|\n.G/.gitmaildir id_2|\n.G/cur/1:2, x",
+	      ".G/cur/1:2, x\n.G/dovecot-uidlist 3_V7_N6|5_:1|", 0);
+}
+
+static void of_two_lists_of_a_folder_that_both_sides_made_the_larger_uidvalidity_counts(void **state)
+{
+	(void)state;
+	/* On one side the folder is that which was F, with its list as it was. */
+	gives(".F/.gitmaildir id_0|\n.F/cur/1:2, x\n.F/dovecot-uidlist 3_V9_N3|2_:1|", ".G/.gitmaildir id_0|\n.G/cur/1:2, x\n.G/dovecot-uidlist 3_V9_N3|2_:1|",
+	      ".G/.gitmaildir id_0|\n.G/cur/1:2, x\n.G/dovecot-uidlist 3_V7_N2|1_:1|", ".G/cur/1:2, x\n.G/dovecot-uidlist 3_V9_N3|2_:1|", 0);
+}
+
+static void a_keyword_keeps_a_letter_though_one_side_made_its_map_anew(void **state)
+{
+	(void)state;
+	keeps("cur/1:2, x\ndovecot-keywords 0_red|1_blue|", "cur/1:2, x\ndovecot-keywords 0_blue|", "cur/1:2,a x\ndovecot-keywords 0_red|1_blue|",
+	      "cur/1:2,b x\ndovecot-keywords 0_blue|1_red|");
+}
+
 static void a_letter_that_both_sides_gave_to_a_keyword_goes_to_one_of_them(void **state)
 {
 	(void)state;
@@ -232,6 +291,13 @@ int main(void)
 		cmocka_unit_test(stores_that_never_met_agree_on_the_uids_of_one_of_them),
 		cmocka_unit_test(a_renamed_folder_takes_its_uids_and_the_other_sides_mail_along),
 		cmocka_unit_test(a_list_that_one_side_lost_takes_no_uid_away),
+		cmocka_unit_test(mail_that_came_without_a_uid_and_is_deleted_leaves_no_line),
+		cmocka_unit_test(a_list_that_one_side_lost_takes_no_uid_from_new_mail_either),
+		cmocka_unit_test(a_message_with_changed_content_under_its_old_uid_gets_another),
+		cmocka_unit_test(what_both_sides_have_without_a_uid_waits_for_the_next_record),
+		cmocka_unit_test(a_folder_that_a_side_has_does_not_get_the_list_of_the_one_that_was_renamed_to_it),
+		cmocka_unit_test(of_two_lists_of_a_folder_that_both_sides_made_the_larger_uidvalidity_counts),
+		cmocka_unit_test(a_keyword_keeps_a_letter_though_one_side_made_its_map_anew),
 		cmocka_unit_test(a_letter_that_both_sides_gave_to_a_keyword_goes_to_one_of_them),
 		cmocka_unit_test(the_same_keyword_under_two_letters_is_one),
 		cmocka_unit_test(a_keyword_taken_away_under_another_letter_is_gone),

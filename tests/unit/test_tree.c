@@ -139,6 +139,16 @@ static void equal_directories_are_left_out_but_not_the_markers_of_the_others(voi
 	assert_int_equal(store_msg_count(&s[1]), 7);
 }
 
+static void where_letters_for_keywords_differ_equal_names_are_not_left_out(void **state)
+{
+	struct oid a = commit(MAILDIR "; echo '0 red' >.Work/dovecot-keywords"), b = commit("echo '1 blue' >>.Work/dovecot-keywords");
+
+	(void)state;
+	load(2, &a, &b, NULL);
+	assert_string_equal(paths(&s[0]), ".Work|cur|4:2,\n.Work/.gitmaildir\n.Work/dovecot-keywords\n.gitmaildir\nsubscriptions\n");
+	assert_string_equal(paths(&s[1]), ".Work|cur|4:2,\n.Work/.gitmaildir\n.Work/dovecot-keywords\n.gitmaildir\nsubscriptions\n");
+}
+
 static void what_is_no_mail_and_no_file_of_ours_is_left_out(void **state)
 {
 	struct oid a = commit("mkdir -p cur/sub new tmp/x .T/cur; echo 1 >cur/sub/1; echo 2 >tmp/2; echo 3 >cur/.hidden; echo 4 >cur/dovecot-uidlist; "
@@ -305,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_tree_is_read_whole),
 		T(equal_directories_are_left_out_but_not_the_markers_of_the_others),
+		T(where_letters_for_keywords_differ_equal_names_are_not_left_out),
 		T(what_is_no_mail_and_no_file_of_ours_is_left_out),
 		T(what_must_never_reach_a_disk_is_refused),
 		T(a_tree_out_of_order_or_with_a_name_twice_is_refused),

@@ -14,7 +14,7 @@ struct sides {
 	const struct tcase *c;
 	struct store side[THREE], result;
 	struct store named; /* the messages of result, with the letters for keywords that the case has: name_keywords() */
-	size_t fresh;	    /* UIDs that the merge gave out, as it told */
+	size_t told, fresh; /* UIDs that were given out, as it was told: by the last merge, and by that which gave result */
 	struct blobs blobs;
 };
 
