@@ -245,6 +245,17 @@ equal() {
 	done
 	same_imap "$@"
 }
+# begin_as_one: members a and b, each with a Dovecot, which begin with what a client of a does: its script is standard input.
+begin_as_one() {
+	mkmaildir a
+	chown -R "$MAIL_UID:$MAIL_UID" a
+	start_dovecots a
+	client a
+	mail_pair a b
+	start_dovecots b
+	sync_all a b
+	equal a b
+}
 # untouched M...: git status has nothing to show at all.
 untouched() {
 	for m; do

@@ -9,17 +9,12 @@
 need_dovecot
 trap 'stop_dovecot; finish' EXIT
 together_at_first() {
-	mkmaildir a
-	chown -R "$MAIL_UID:$MAIL_UID" a
-	start_dovecots a
 	{
 		echo create Box
 		for n in 1 2 3 4 5 6 7 8 9 10; do echo "append Box m$n"; done
 		echo append INBOX i1
 		echo append INBOX i2
-	} | client a
-	mail_pair a b
-	start_dovecots b
+	} | begin_as_one
 	printf 'select INBOX\nselect Box\n' >script
 	client a <script
 	sync_all a b

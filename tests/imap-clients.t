@@ -11,16 +11,9 @@ need_dovecot
 OPERATIONS=${OPERATIONS:-2000} PARTITIONS=${PARTITIONS:-20} SEED=${SEED:-1}
 trap 'stop_dovecot; finish' EXIT
 together_at_first() {
-	mkmaildir a
-	chown -R "$MAIL_UID:$MAIL_UID" a
-	start_dovecots a
-	client a <<-'END'
+	begin_as_one <<-'END'
 		create Work
 	END
-	mail_pair a b
-	start_dovecots b
-	sync_all a b
-	equal a b
 }
 t 'two members begin as one' together_at_first
 

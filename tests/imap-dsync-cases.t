@@ -9,10 +9,7 @@
 need_dovecot
 trap 'stop_dovecot; finish' EXIT
 together_at_first() {
-	mkmaildir a
-	chown -R "$MAIL_UID:$MAIL_UID" a
-	start_dovecots a
-	client a <<-'END'
+	begin_as_one <<-'END'
 		append INBOX m1
 		append INBOX m2 \Seen
 		append INBOX m3
@@ -26,10 +23,6 @@ together_at_first() {
 		append Older p2
 		create Archive
 	END
-	mail_pair a b
-	start_dovecots b
-	sync_all a b
-	equal a b
 }
 t 'two members begin as one' together_at_first
 

@@ -9,10 +9,7 @@
 need_dovecot
 trap 'stop_dovecot; finish' EXIT
 together_at_first() {
-	mkmaildir a
-	chown -R "$MAIL_UID:$MAIL_UID" a
-	start_dovecots a
-	client a <<-'END'
+	begin_as_one <<-'END'
 		append INBOX m1 One
 		append INBOX m2 Two
 		append INBOX m3 One Two
@@ -23,10 +20,6 @@ together_at_first() {
 		append Holes h1
 		append Holes h2
 	END
-	mail_pair a b
-	start_dovecots b
-	sync_all a b
-	equal a b
 	for m in a b; do
 		client "$m" <<-'END'
 			select INBOX
