@@ -201,8 +201,10 @@ static bool shrink_rest(struct tcase *c, struct tcase *before)
 	bool better = false;
 
 	for (unsigned f = 0; f < CASE_FOLDERS; f++)
-		for (int s = BASE; s <= THREE; s++)
-			better |= drop_mark(c, before, f, s) | drop_imap(c, before, f, s);
+		for (int s = BASE; s <= THREE; s++) {
+			better |= drop_mark(c, before, f, s);
+			better |= drop_imap(c, before, f, s);
+		}
 	for (size_t i = 0; i < c->n; i++)
 		for (int s = BASE; s < THREE; s++)
 			better |= drop_uid(c, before, i, s);
