@@ -123,6 +123,9 @@ int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap
 		rc = live_write_uidlist(a->d, f->fd, f->path, &out, err);
 		m->wrote = m->changed = true;
 	}
+	/* The folder was removed under our hands. */
+	if (rc == ERR_NOTFOUND)
+		rc = ERR_AGAIN;
 	uidlist_release(&out);
 	uidlist_release(&live);
 	bytes_release(&text);

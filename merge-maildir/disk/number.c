@@ -381,6 +381,9 @@ int number_folder(struct disk *d, struct number *in, struct bytes *text, struct 
 		rc = w.live.known ? NUMBER_DONE : begin(&w, trouble, err);
 	if (rc == NUMBER_DONE)
 		rc = work_on(&w, text, st, given, trouble, err);
+	/* The folder was removed under our hands: what is there now is to be looked at again. */
+	if (rc == ERR_NOTFOUND)
+		rc = ERR_AGAIN;
 out:
 	lock_release(&l);
 	close(w.fd);
