@@ -15,7 +15,7 @@ S = merge-maildir
 PKGS = libgit2 zlib libgcrypt
 WARN = -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ALL_CFLAGS := $(WARN) -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CFLAGS)
-ALL_LDLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -pthread $(LDLIBS)
+ALL_LDLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -linotifytools -pthread $(LDLIBS)
 
 # The layers, lowest first. Which may include which: tests/layers.t.
 LAYERS = core disk repo
@@ -25,8 +25,12 @@ REPO = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/repo/*.c))
 CMD = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/cmd/*.c)) $(O)/cmd/hooks_data.o
 UNIT = $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 
+# Programs that are started for every message, or by strangers: without libgit2, whose start takes longer than a delivery.
+TOOLS = $(patsubst $(S)/tools/%.c,%,$(wildcard $(S)/tools/git-maildir-*.c))
+TOOL_PARTS = $(patsubst $(S)/%.c,$(O)/%.o,$(filter-out $(S)/tools/git-maildir-%,$(wildcard $(S)/tools/*.c)))
+
 # One program; git calls it by three names.
-PROGRAMS = $(O)/git-maildir $(O)/git-merge-maildir $(O)/merge-maildir
+PROGRAMS = $(O)/git-maildir $(O)/git-merge-maildir $(O)/merge-maildir $(TOOLS:%=$(O)/%)
 
 all: $(PROGRAMS)
 
@@ -34,6 +38,9 @@ $(O)/git-maildir: $(CMD) $(O)/repo.a $(O)/disk.a $(O)/core.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 $(O)/git-merge-maildir $(O)/merge-maildir: $(O)/git-maildir
 	ln -sf git-maildir $@
+
+$(TOOLS:%=$(O)/%): $(O)/%: $(O)/tools/%.o $(TOOL_PARTS) $(O)/repo.a $(O)/disk.a $(O)/core.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(O)/core.a: $(CORE)
 $(O)/disk.a: $(DISK)
@@ -73,8 +80,9 @@ $(O)/cmd/hooks_data.c: $(HOOKS:%=hooks/%)
 # Copied aside and renamed: a running program is never written to.
 install: all
 	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(DATADIR)/hooks'
-	install -m 755 $(O)/git-maildir '$(DESTDIR)$(BINDIR)/git-maildir.new'
-	mv -f '$(DESTDIR)$(BINDIR)/git-maildir.new' '$(DESTDIR)$(BINDIR)/git-maildir'
+	for p in git-maildir $(TOOLS); do \
+		install -m 755 $(O)/$$p '$(DESTDIR)$(BINDIR)'/$$p.new && \
+		mv -f '$(DESTDIR)$(BINDIR)'/$$p.new '$(DESTDIR)$(BINDIR)'/$$p || exit 1; done
 	ln -sf git-maildir '$(DESTDIR)$(BINDIR)/git-merge-maildir'
 	ln -sf git-maildir '$(DESTDIR)$(BINDIR)/merge-maildir'
 	install -m 644 man/*.1 '$(DESTDIR)$(MANDIR)/man1'
@@ -83,7 +91,7 @@ install: all
 	install -m 644 scripts/dovecot-git-maildir.conf '$(DESTDIR)$(DATADIR)'
 
 uninstall:
-	for p in git-maildir git-merge-maildir merge-maildir; do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done
+	for p in git-maildir git-merge-maildir merge-maildir $(TOOLS); do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done
 	for m in man/*.1; do rm -f '$(DESTDIR)$(MANDIR)/man1'/$${m##*/}; done
 	for m in man/*.7; do rm -f '$(DESTDIR)$(MANDIR)/man7'/$${m##*/}; done
 	rm -rf '$(DESTDIR)$(DATADIR)'

@@ -31,6 +31,8 @@ verdict 'disk includes only disk and core' "$(includes disk '|\.\./core/')"
 verdict 'repo includes only repo and core' "$(includes repo '|\.\./core/')"
 verdict 'cmd includes only what is in the source' "$(includes cmd '|\.\./(core|disk|repo)/')"
 
+verdict 'tools include only what is below cmd' "$(includes tools '|\.\./(core|disk|repo)/')"
+
 pure='assert|ctype|errno|inttypes|limits|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|strings?'
 verdict 'core includes no header that offers files, clocks, processes or git' \
 	"$(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' "$src"/core/*.[ch] | grep -vE "<($pure)\\.h>")"

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../repo/ack.h"
 #include "exit.h"
 #include "verbs.h"
 
@@ -72,10 +73,14 @@ static int push_to(struct member *m, const char *name, int flags, bool *again)
 	struct peers peers = { 0 };
 	struct peer_result result = { 0 };
 	struct peer *peer;
+	struct moment recorded;
 	struct err err;
-	int status = EXIT_DONE, ret = peer_list(&peers, &m->repo, &err);
+	int status = EXIT_DONE, ret;
 
 	*again = false;
+	/* Before HEAD is read: HEAD has at least what was recorded by now. */
+	ack_recorded(m->repo.gitdir, &recorded);
+	ret = peer_list(&peers, &m->repo, &err);
 	if (!ret && (peer = peer_find(&peers, name)))
 		ret = peer_push(&m->repo, &peer, 1, (flags & PUSH_ALWAYS) != 0, &result, &err);
 	if (ret < 0) {
@@ -85,6 +90,7 @@ static int push_to(struct member *m, const char *name, int flags, bool *again)
 		status = EXIT_INCOMPLETE;
 	} else {
 		*again = true;
+		ack_set_peer(m->repo.gitdir, name, &recorded);
 		if (result.changed && !(flags & PUSH_QUIET))
 			printf("pushed to %s\n", name);
 	}

@@ -17,6 +17,7 @@
 #include "../core/hash.h"
 #include "../core/summary.h"
 #include "../disk/repair.h"
+#include "../repo/ack.h"
 #include "../repo/history.h"
 #include "../repo/objects.h"
 #include "../repo/tree.h"
@@ -391,14 +392,29 @@ static int carry_out(struct work *w, struct err *err)
 	return ret;
 }
 
+/*
+ * Whether no message that was there when the scan began can have been missed: only one that is renamed while its directory is read can be, and whoever does that
+ * holds the folder's lock, or changes the directory.
+ */
+static bool saw_everything(const struct scan *s)
+{
+	for (size_t i = 0; i < s->nfolders; i++)
+		for (unsigned sub = NAME_NEW; sub <= NAME_CUR; sub++)
+			if (!s->folders[i].locked && !s->folders[i].sub[sub].stable && !s->folders[i].sub[sub].unchanged)
+				return false;
+	return true;
+}
+
 int record_disk(struct member *m, const struct record_opts *opts, struct record_result *res, struct err *err)
 {
 	struct work w = { .m = m, .opts = opts, .res = res };
 	struct stamps stamps = { 0 };
 	struct compare_opts copts = { .full = opts->full, .words = &res->words };
+	struct moment begun;
 	int ret;
 
 	memset(res, 0, sizeof(*res));
+	moment_now(&begun);
 	/* What a killed run left: first, because mail may be in it that is to be seen. */
 	if (!opts->dry_run && (ret = repair_tmp(&m->disk, false, NULL, err)) < 0)
 		return ret;
@@ -425,6 +441,8 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 		goto out;
 	if (!opts->dry_run) {
 		ret = carry_out(&w, err);
+		if (!ret && !w.unread && saw_everything(&res->compare.scan))
+			ack_set_recorded(m->repo.gitdir, &begun);
 	} else if ((res->changed = w.changes.n != 0)) {
 		summary_of(&w.changes, &res->summary);
 	}

@@ -5,12 +5,10 @@
  */
 #include "sync.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include "../disk/repair.h"
 #include "../repo/converge.h"
 #include "../repo/cut.h"
+#include "../repo/watcher.h"
 #include "exit.h"
 #include "push.h"
 #include "update.h"
@@ -275,19 +274,6 @@ int sync_adopt(struct member *m, struct err *err)
 }
 
 /*
- * Of several syncs that pushes started while one was running, one is enough: it sees what all of them would. True when another
- * one is waiting already. The queue is left again by closing *fd.
- */
-static bool somebody_waits(struct member *m, int *fd)
-{
-	char *path = repo_state_path(&m->repo, "queue");
-
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	free(path);
-	return *fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) < 0;
-}
-
-/*
  * What was only merged every member makes alike: a pause that differs by member lets one of them tell the others, which
  * then need not.
  */
@@ -305,10 +291,9 @@ static int sync_background(struct member *m, bool push)
 	struct err err;
 	int fd, ret;
 
-	if (somebody_waits(m, &fd)) {
-		close(fd);
+	/* Of several syncs that pushes started while one was running, one is enough: it sees what all of them would. */
+	if (!watcher_queue(m->repo.gitdir, &fd))
 		return EXIT_DONE;
-	}
 	if ((ret = member_lock(m, &err)) == 0)
 		repo_unlock(&m->repo);
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */

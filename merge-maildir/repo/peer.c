@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "ack.h"
 #include "note.h"
 #include "ref.h"
 #include "run.h"
@@ -255,8 +256,10 @@ int peer_remove(struct repo *r, const char *name, struct err *err)
 	rc = remove_refs(r, glob, NULL, err);
 	if (!rc)
 		rc = run_git(r->gitdir, argv, NULL, err);
-	if (!rc)
+	if (!rc) {
 		note_remove(r, name);
+		ack_remove_peer(r->gitdir, name);
+	}
 	return rc;
 }
 
