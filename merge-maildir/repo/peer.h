@@ -56,6 +56,7 @@ struct peer_result {
 	const struct peer *peer;
 	int state;
 	bool changed; /* fetch: its head moved. push: it did not have our head before */
+	bool away;    /* what failed is the way there, for all that is on that host, and not this repository */
 	struct err err;
 };
 

@@ -67,6 +67,9 @@ static int unreachable(struct talk *t)
 {
 	char why[512];
 
+	/* What ssh itself says when there is no connection, or no longer one. */
+	t->result->away = says(&t->run.err, "ssh: ") || says(&t->run.err, "kex_exchange_identification") || says(&t->run.err, "Connection timed out") ||
+			  says(&t->run.err, "Connection closed by") || says(&t->run.err, "not responding");
 	return err_set(&t->result->err, ERR_UNREACHABLE, "cannot reach peer '%s' at '%s': %s", t->peer->name, t->peer->url,
 		       run_reason(why, sizeof(why), &t->run));
 }
