@@ -25,7 +25,7 @@ lab() {
 # lab_ends: what its hosts logged is kept when a test failed.
 lab_ends() {
 	[ -d "$LAB/.lab" ] || return 0
-	if [ "$failures" != 0 ]; then
+	if [ "${failures:-0}" != 0 ]; then
 		for host in "$LAB"/*/log; do
 			cp -r "$host" "$TRASH/log.$(basename "$(dirname "$host")")"
 		done

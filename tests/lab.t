@@ -1,7 +1,7 @@
 #!/bin/sh
 #
 # lab.t -- the laboratory itself (scripts/lab): its hosts are mail servers, which can be cut off, stopped and destroyed, and it leaves nothing.
-# shellcheck source=tests/lib.sh disable=SC2016,SC2086,SC2094
+# shellcheck source=tests/lib.sh disable=SC2016,SC2030,SC2031,SC2086,SC2094,SC2119
 . ./tests/lib.sh
 # shellcheck source=tests/lab.sh
 . "$TOP/tests/lab.sh"
