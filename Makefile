@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share/git-maildir
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 O ?= build
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -81,6 +82,8 @@ $(O)/cmd/hooks_data.c: $(HOOKS:%=hooks/%)
 	echo '{ NULL, NULL } };'; } >$@.tmp
 	@mv $@.tmp $@
 
+UNITS = git-maildir-watch@.service git-maildir-prune@.service git-maildir-prune@.timer
+
 # Copied aside and renamed: a running program is never written to.
 install: all
 	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(DATADIR)/hooks'
@@ -93,11 +96,15 @@ install: all
 	install -m 644 man/*.7 '$(DESTDIR)$(MANDIR)/man7'
 	install -m 755 $(HOOKS:%=hooks/%) '$(DESTDIR)$(DATADIR)/hooks'
 	install -m 644 scripts/dovecot-git-maildir.conf '$(DESTDIR)$(DATADIR)'
+	mkdir -p '$(DESTDIR)$(UNITDIR)'
+	for u in $(UNITS); do sed 's|@BINDIR@|$(BINDIR)|g' scripts/$$u >'$(DESTDIR)$(UNITDIR)'/$$u || exit 1; done
+	sed 's|@BINDIR@|$(BINDIR)|g' scripts/git-maildir.crontab >'$(DESTDIR)$(DATADIR)/git-maildir.crontab'
 
 uninstall:
 	for p in git-maildir git-merge-maildir merge-maildir git-maildir-watch $(TOOLS); do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done
 	for m in man/*.1; do rm -f '$(DESTDIR)$(MANDIR)/man1'/$${m##*/}; done
 	for m in man/*.7; do rm -f '$(DESTDIR)$(MANDIR)/man7'/$${m##*/}; done
+	for u in $(UNITS); do rm -f '$(DESTDIR)$(UNITDIR)'/$$u; done
 	rm -rf '$(DESTDIR)$(DATADIR)'
 
 # What looks at the sources without running them. SHELL_FILES: by their first line, so that none is forgotten.
