@@ -86,6 +86,29 @@ both_ways() {
 }
 t 'mail and flags go both ways' both_ways
 
+lines() {
+	git -C h1/mx1 maildir peer add mx2 "$base/h2/mx2.git" >said
+	cat said
+	grep -qFx "    $(grep ' mx1" ' ssh/authorized)" said
+	grep -qFx "    restrict,command=\"$BUILD/git-maildir-shell --root=$TRASH/h1 mx2\" <public key of mx2>" said
+	# A path that begins in the home directory needs no root.
+	git -C h2/mx2 maildir peer remove mx1
+	printf 'Host there\n\tHostName 127.0.0.1\n\tPort %s\n\tIdentityFile %s\nStrictHostKeyChecking no\nUserKnownHostsFile %s\n' "$port" "$TRASH/ssh/mx2" "$TRASH/ssh/known" >ssh/client
+	GIT_SSH_COMMAND="ssh -F $TRASH/ssh/client" git -C h2/mx2 maildir peer add mx1 there:mx1.git >said
+	cat said
+	grep -qFx "    restrict,command=\"$BUILD/git-maildir-shell mx2\" $(cat ssh/mx2.pub)" said
+	git -C h2/mx2 maildir peer remove mx1
+	git -C h2/mx2 maildir peer add mx1 "$base/h1/mx1.git"
+	# A peer on this host needs no key.
+	some_mail h1/near
+	git maildir init --name=near h1/near
+	git -C h1/mx1 maildir peer add near "$TRASH/h1/near.git" >said
+	git -C h1/mx1 maildir peer remove near
+	[ "$(wc -l <said)" = 1 ]
+	rm -rf h1/near h1/near.git
+}
+t 'peer add prints the lines for authorized_keys of both ends' lines
+
 names() {
 	for path in mx1.git mx1 mx1.git/ "$TRASH/h1/mx1.git" "$TRASH/h1/../h1/mx1" '~/mx1.git' './mx1.git//'; do
 		says mx2 "git-upload-pack '$path'" || :

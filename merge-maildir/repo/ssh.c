@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../core/keyline.h"
+#include "io.h"
 #include "run.h"
 #include "sha1.h"
 
@@ -187,6 +189,78 @@ const char *const *ssh_env(struct ssh *s, const char *url, bool alone, struct ar
 	}
 	env[n] = NULL;
 	return env;
+}
+
+const char *ssh_path(const char *url)
+{
+	size_t len;
+	const char *host = ssh_host(url, &len);
+
+	if (!host)
+		return NULL;
+	/* "ssh://mx2/~/x" */
+	if (url[len] == '/')
+		return url[len + 1] == '~' ? url + len + 1 : url + len;
+	return url[len] ? url + len + 1 : url + len;
+}
+
+/* The first line of "<file>.pub", if it is a public key. ssh_config(5) has paths in the home directory as "~/x". */
+static char *read_key(const char *file, size_t len)
+{
+	const char *home = getenv("HOME");
+	struct bytes path = { 0 }, text = { 0 };
+	char *key = NULL;
+	size_t n;
+
+	if (len > 1 && file[0] == '~' && file[1] == '/')
+		bytes_addf(&path, "%s%.*s.pub", home ? home : "", (int)len - 1, file + 1);
+	else
+		bytes_addf(&path, "%.*s.pub", (int)len, file);
+	if (io_read(path.buf, &text) == 0 && text.len && (n = keyline_key(text.buf)) > 0) {
+		key = mem_alloc(n + 1);
+		memcpy(key, text.buf, n);
+		key[n] = '\0';
+	}
+	bytes_release(&path);
+	bytes_release(&text);
+	return key;
+}
+
+char *ssh_public_key(const struct repo *r, const char *url)
+{
+	static const char word[] = "identityfile ";
+	const char *command = getenv("GIT_SSH_COMMAND");
+	char *configured = command || !r->git ? NULL : repo_config_get(r, "core.sshCommand"), *key = NULL, *host;
+	struct bytes script = { 0 };
+	struct run run = { .clean_env = true, .timeout = 5 };
+	struct arena a = { 0 };
+	size_t len;
+	const char *s = ssh_host(url, &len);
+
+	if (!s)
+		goto out;
+	/* ssh has a url without "git+", and an address without brackets. */
+	if (strncmp(s, "ssh", 3) != 0 && strstr(s, "://"))
+		host = arena_printf(&a, "ssh%.*s", (int)(s + len - strstr(s, "://")), strstr(s, "://"));
+	else if (*s == '[')
+		host = arena_strn(&a, s + 1, len - 2);
+	else
+		host = arena_strn(&a, s, len);
+	/* As git calls it, but only asked what it would do. */
+	bytes_addf(&script, "%s -G -- \"$1\"", command ? command : configured ? configured : "ssh");
+	run.argv = (const char *const[]){ "sh", "-c", script.buf, "sh", host, NULL };
+	if (run_all(&run, 1, NULL) < 0 || run.status != 0 || !run.out.len)
+		goto out;
+	for (const char *p = run.out.buf; !key && *p; p += strcspn(p, "\n"), p += *p == '\n')
+		if (strncmp(p, word, sizeof(word) - 1) == 0)
+			key = read_key(p + sizeof(word) - 1, strcspn(p, "\n") - (sizeof(word) - 1));
+out:
+	bytes_release(&run.out);
+	bytes_release(&run.err);
+	bytes_release(&script);
+	arena_release(&a);
+	free(configured);
+	return key;
 }
 
 bool ssh_is_shared(const char *socket_path)

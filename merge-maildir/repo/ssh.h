@@ -39,4 +39,13 @@ bool ssh_is_shared(const char *socket);
 /* ssh_host: the part of a url that ssh looks at ("ssh://joe@mx2:22", "mx2"), its length in *len; NULL if it is no url for ssh. */
 const char *ssh_host(const char *url, size_t *len);
 
+/* ssh_path: the path in a url for ssh; NULL if it is no such url. */
+const char *ssh_path(const char *url);
+
+/*
+ * ssh_public_key: the public key that ssh will show to the host of url, as far as its configuration tells and the file is there: one line, malloc'ed; NULL if none is
+ * found. Talks to nobody.
+ */
+char *ssh_public_key(const struct repo *r, const char *url);
+
 #endif

@@ -53,6 +53,19 @@ static void a_url_for_ssh_is_known(void **state)
 	host_is("", NULL);
 }
 
+static void the_path_of_a_url_is_known(void **state)
+{
+	(void)state;
+	assert_string_equal(ssh_path("mx2:Maildir.git"), "Maildir.git");
+	assert_string_equal(ssh_path("mx2:/srv/a.git"), "/srv/a.git");
+	assert_string_equal(ssh_path("[::1]:~/a.git"), "~/a.git");
+	assert_string_equal(ssh_path("ssh://mx2:22/srv/a.git"), "/srv/a.git");
+	assert_string_equal(ssh_path("ssh://mx2/~/a.git"), "~/a.git");
+	assert_string_equal(ssh_path("ssh://mx2"), "");
+	assert_null(ssh_path("/srv/a.git"));
+	assert_null(ssh_path("https://mx2/a.git"));
+}
+
 /* The environment as it would be for a repository that shares connections in /run/x. */
 static const char *socket_of(struct arena *a, const char *url, bool alone)
 {
@@ -125,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_for_ssh_is_known),
+		cmocka_unit_test(the_path_of_a_url_is_known),
 		cmocka_unit_test(one_host_has_one_connection),
 		cmocka_unit_test(a_host_key_is_one_line),
 	};
