@@ -10,6 +10,7 @@
 #define PEER_H
 
 #include "../core/oid.h"
+#include "../core/peername.h"
 #include "repo.h"
 
 struct peer {
@@ -31,9 +32,6 @@ struct peers {
 int peer_list(struct peers *out, struct repo *r, struct err *err);
 struct peer *peer_find(struct peers *p, const char *name);
 void peers_release(struct peers *p);
-
-/* peer_name_ok: whether this can be a member's name: letters, digits, '-', '_', '.', not beginning with '-' or '.', not ending in ".lock" or '.', no "..", 1 to 64 bytes. */
-bool peer_name_ok(const char *name);
 
 /* peer_publish_name: sets refs/maildir/name/<r->name>, removes others. */
 int peer_publish_name(struct repo *r, struct err *err);
@@ -62,7 +60,7 @@ struct peer_result {
 
 /*
  * peer_fetch, peer_push: with the n peers given at the same time; results has room for n. Contact, sent and trouble are noted in <gitdir>/maildir/peer/. A peer that does not
- * answer within r->peer_timeout is given up (ERR_UNREACHABLE). ssh is run with BatchMode and a connect timeout unless GIT_SSH_COMMAND, GIT_SSH or core.sshCommand is set.
+ * answer within r->peer_timeout is given up (ERR_UNREACHABLE). How ssh is run: ssh.h.
  * peer_push pushes HEAD's commit as it is when called, by force (views move sideways), to refs/remotes/<me>/<branch>, and skips peers whose sent is that already, unless even_if_sent.
  * Neither may be called with the repository's lock held. They return 0 even when peers fail: look at the results.
  */
