@@ -32,17 +32,6 @@ static const char *branch_of(const struct repo *r)
 	return strncmp(r->branch, "refs/heads/", 11) == 0 ? r->branch + 11 : NULL;
 }
 
-bool peer_name_ok(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (!len || len > 64 || *name == '-' || *name == '.' || name[len - 1] == '.' || strstr(name, ".."))
-		return false;
-	if (len >= 5 && strcmp(name + len - 5, ".lock") == 0)
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
-}
-
 static bool is_peer(git_config *cfg, const char *name)
 {
 	char key[160];

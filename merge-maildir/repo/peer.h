@@ -10,6 +10,7 @@
 #define PEER_H
 
 #include "../core/oid.h"
+#include "../core/peername.h"
 #include "repo.h"
 
 struct peer {
@@ -31,9 +32,6 @@ struct peers {
 int peer_list(struct peers *out, struct repo *r, struct err *err);
 struct peer *peer_find(struct peers *p, const char *name);
 void peers_release(struct peers *p);
-
-/* peer_name_ok: whether this can be a member's name: letters, digits, '-', '_', '.', not beginning with '-' or '.', not ending in ".lock" or '.', no "..", 1 to 64 bytes. */
-bool peer_name_ok(const char *name);
 
 /* peer_publish_name: sets refs/maildir/name/<r->name>, removes others. */
 int peer_publish_name(struct repo *r, struct err *err);
