@@ -285,9 +285,13 @@ static void pause_by_name(const struct member *m)
 	nanosleep(&t, NULL);
 }
 
-/* What a push of a peer or a delivery starts, in the background. A delivery hands over the place in the queue: fd; else it is -1. */
-static int sync_background(struct member *m, bool push, int fd)
+/*
+ * What a push of a peer or a delivery starts, in the background. A delivery hands over the place in the queue: fd; else it is -1. If it does not wait for the outcome, more of them may
+ * gather for settle milliseconds.
+ */
+static int sync_background(struct member *m, bool push, int fd, long settle)
 {
+	struct timespec pause = { settle / 1000, settle % 1000 * 1000000 };
 	struct sync_outcome out;
 	struct err err;
 	int ret;
@@ -295,6 +299,7 @@ static int sync_background(struct member *m, bool push, int fd)
 	/* Of several syncs that pushes started while one was running, one is enough: it sees what all of them would. */
 	if (fd < 0 && !watcher_queue(m->repo.gitdir, &fd))
 		return EXIT_DONE;
+	nanosleep(&pause, NULL);
 	if ((ret = member_lock(m, &err)) == 0)
 		repo_unlock(&m->repo);
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
@@ -351,6 +356,7 @@ int sync_main(int argc, char **argv)
 						  { "local", no_argument, NULL, 'l' },
 						  { "no-push", no_argument, NULL, 'P' },
 						  { "background", optional_argument, NULL, 'b' }, /* for our own hooks, and git-maildir-deliver */
+						  { "settle", required_argument, NULL, 's' },	  /* with it */
 						  { "help", no_argument, NULL, 'h' },
 						  { NULL, 0, NULL, 0 } };
 	bool dry_run = false, local = false, push = true, background = false, trouble = false;
@@ -359,6 +365,7 @@ int sync_main(int argc, char **argv)
 	struct sync_outcome out;
 	struct member m;
 	struct err err;
+	long settle = 0;
 	int ret, c, status = EXIT_DONE, queued = -1;
 
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
@@ -372,6 +379,7 @@ int sync_main(int argc, char **argv)
 			if (optarg && fcntl(atoi(optarg), F_SETFD, FD_CLOEXEC) == 0)
 				queued = atoi(optarg);
 			break;
+		case 's': settle = atol(optarg); break;
 		default: return exit_usage(usage, c == 'h');
 		}
 	if (local && optind != argc)
@@ -379,7 +387,7 @@ int sync_main(int argc, char **argv)
 	if (member_open(&m, &err) < 0)
 		return exit_error(&err);
 	if (background) {
-		status = sync_background(&m, push, queued);
+		status = sync_background(&m, push, queued, settle);
 		member_close(&m);
 		return status;
 	}
