@@ -42,6 +42,7 @@ static const struct {
 	{ "verify", verify_main, "audit the member" },
 	{ "log", log_main, "show what happened to a folder or a message" },
 	{ "restore", restore_main, "bring back what was deleted" },
+	{ "deliver", deliver_main, "take a message from a mail server" },
 	{ "hook", hook_main, NULL }, /* called by the hooks that init installs */
 	{ "clean", clean_main, NULL }, /* called by git: the filter that init configures */
 };

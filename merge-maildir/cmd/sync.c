@@ -5,6 +5,7 @@
  */
 #include "sync.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,17 +279,22 @@ long sync_pause_ms(const char *name)
 	return 20 + (long)(hash_bytes(name, strlen(name)) % 100);
 }
 
-/* What a push of a peer starts, in the background. */
-static int sync_background(struct member *m, bool push)
+/*
+ * What a push of a peer or a delivery starts, in the background. A delivery hands over the place in the queue: fd; else it is -1. If it does not wait for the outcome, more of them may
+ * gather for settle milliseconds.
+ */
+static int sync_background(struct member *m, bool push, int fd, long settle)
 {
+	struct timespec gather = { settle / 1000, settle % 1000 * 1000000 };
 	struct timespec pause = { 0, sync_pause_ms(m->repo.name) * 1000000 };
 	struct sync_outcome out;
 	struct err err;
-	int fd, ret;
+	int ret;
 
 	/* Of several syncs that pushes started while one was running, one is enough: it sees what all of them would. */
-	if (!watcher_queue(m->repo.gitdir, &fd))
+	if (fd < 0 && !watcher_queue(m->repo.gitdir, &fd))
 		return EXIT_DONE;
+	nanosleep(&gather, NULL);
 	if ((ret = member_lock(m, &err)) == 0)
 		repo_unlock(&m->repo);
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
@@ -359,7 +365,8 @@ int sync_main(int argc, char **argv)
 	static const struct option longopts[] = { { "dry-run", no_argument, NULL, 'n' },
 						  { "local", no_argument, NULL, 'l' },
 						  { "no-push", no_argument, NULL, 'P' },
-						  { "background", no_argument, NULL, 'b' }, /* for our own hooks */
+						  { "background", optional_argument, NULL, 'b' }, /* for our own hooks, and git-maildir-deliver */
+						  { "settle", required_argument, NULL, 's' },	  /* with it */
 						  { "help", no_argument, NULL, 'h' },
 						  { NULL, 0, NULL, 0 } };
 	bool dry_run = false, local = false, push = true, background = false, trouble = false;
@@ -368,14 +375,21 @@ int sync_main(int argc, char **argv)
 	struct sync_outcome out;
 	struct member m;
 	struct err err;
-	int ret, c, status = EXIT_DONE;
+	long settle = 0;
+	int ret, c, status = EXIT_DONE, queued = -1;
 
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
 		switch (c) {
 		case 'n': dry_run = true; break;
 		case 'l': local = true; break;
 		case 'P': push = false; break;
-		case 'b': background = true; break;
+		case 'b':
+			background = true;
+			/* For us alone: what we start must not keep the place. */
+			if (optarg && fcntl(atoi(optarg), F_SETFD, FD_CLOEXEC) == 0)
+				queued = atoi(optarg);
+			break;
+		case 's': settle = atol(optarg); break;
 		default: return exit_usage(usage, c == 'h');
 		}
 	if (local && optind != argc)
@@ -383,7 +397,7 @@ int sync_main(int argc, char **argv)
 	if (member_open(&m, &err) < 0)
 		return exit_error(&err);
 	if (background) {
-		status = sync_background(&m, push);
+		status = sync_background(&m, push, queued, settle);
 		member_close(&m);
 		return status;
 	}

@@ -21,6 +21,7 @@ struct peer {
 	struct oid sent; /* the head that it confirmed to have from us; zero if none */
 	int64_t contact; /* when it last answered or pushed, seconds since 1970; 0 never */
 	char *trouble;	 /* what went wrong last time, one line; NULL if nothing */
+	int64_t since;	 /* when that began; 0: nothing went wrong, or it is not known */
 };
 
 struct peers {
