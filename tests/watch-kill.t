@@ -26,7 +26,9 @@ hunt() {
 }
 # flows M: mail comes until both hunts are over.
 flows() {
-	until [ -f a.hunted ] && [ -f b.hunted ]; do
+	bursts=0
+	until [ -f a.hunted ] && [ -f b.hunted ] || [ $bursts = 60 ]; do
+		bursts=$((bursts + 1))
 		python3 "$WORK" flow "$TRASH/$1" "$1$2" 2 0.03
 	done
 }

@@ -210,8 +210,8 @@ limited() {
 	rm -f "$HOME/limited.pid" "$HOME/limited.status" "$HOME/limited.log"
 	(
 		unshare -r sh -c 'echo "$2" >"/proc/sys/$1" && cd / && echo $$ >"$0.pid" && exec git-maildir-watch "$3" "$4"' \
-			"$HOME/limited" "$1" "$2" "$TRASH/a" "$TRASH/a.c"
-		echo $? >"$HOME/limited.status"
+			"$HOME/limited" "$1" "$2" "$TRASH/a" "$TRASH/a.c" && status=0 || status=$?
+		echo $status >"$HOME/limited.status"
 	) >>"$HOME/limited.log" 2>&1 </dev/null &
 	within [ -s "$HOME/limited.pid" ]
 }

@@ -6,7 +6,7 @@ import os, random, shutil, socket, sys, time
 def put(folder, name, text=None, sub="new"):
     """Delivers a message through tmp/."""
     tmp = os.path.join(folder, "tmp", name.split(":")[0])
-    with open(tmp, "w") as out:
+    with open(tmp, "w", opener=lambda path, how: os.open(path, how, 0o600)) as out:
         out.write(text or "From: sender@example.org\nSubject: %s\nMessage-ID: <%s@example.org>\n\nText.\n" % (name, name))
     os.rename(tmp, os.path.join(folder, sub, name))
 
