@@ -8,7 +8,7 @@ watch() {
 	rm -f "$HOME/$name.pid" "$HOME/$name.status"
 	(
 		sh -c 'cd / && echo $$ >"$0.pid.new" && mv "$0.pid.new" "$0.pid" && exec git-maildir-watch "$@"' "$HOME/$name" "$@" && status=0 || status=$?
-		echo $status >"$HOME/$name.status"
+		echo "$status" >"$HOME/$name.status"
 	) >>"$HOME/$name.log" 2>&1 </dev/null &
 	within [ -s "$HOME/$name.pid" ]
 }

@@ -173,8 +173,8 @@ overflow() {
 	both [ -f b/.Lost/new/1700000161.D1.host ]
 	says ab 'max_queued_events'
 	for folder in .Many .Lost; do
-		mkmsg a/$folder new 1700000162.D1.host
-		both [ -f b/$folder/new/1700000162.D1.host ]
+		mkmsg a/"$folder" new 1700000162.D1.host
+		both [ -f b/"$folder"/new/1700000162.D1.host ]
 	done
 }
 t 'when events are lost everything is looked at, and watched again' overflow
@@ -278,7 +278,7 @@ ended() {
 	[ "$(cat "$HOME/ab.status")" = 0 ]
 	[ "$(cat "$HOME/c.status")" = 0 ]
 	settle
-	for m in a b c; do recorded $m; done
+	for m in a b c; do recorded "$m"; done
 	git -C a ls-files | grep -qx new/1700000220.D1.host
 }
 t 'a watch that is ended records what it has seen, and leaves no process behind' ended
