@@ -58,3 +58,12 @@ how_often() {
 log_of() {
 	cat "$HOME/$1.log"
 }
+# none_missing LIST M...: all messages whose keys are in the list are in these Maildirs.
+none_missing() {
+	sort -u "$1" >"$HOME/wanted"
+	shift
+	for m; do
+		find "$m" -path '*/cur/*' -o -path '*/new/*' | sed 's|.*/||; s|:.*||' | sort -u | comm -23 "$HOME/wanted" - >"$HOME/missing"
+		[ ! -s "$HOME/missing" ] || { echo "not on $m:"; cat "$HOME/missing"; return 1; }
+	done
+}
