@@ -234,7 +234,7 @@ own_hooks_run() {
 	git maildir init --name=hooked hooked
 	for h in post-commit post-receive update; do
 		grep -q "echo \"$h" hooked.git/hooks/"$h.local"
-		grep -q 'git maildir hook' hooked.git/hooks/"$h"
+		grep -q 'git-maildir hook' hooked.git/hooks/"$h"
 	done
 	mkmsg hooked new 1700000009.M1P1.host
 	git -C hooked add -A

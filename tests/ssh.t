@@ -4,54 +4,12 @@
 # shellcheck source=tests/lib.sh disable=SC2016
 . ./tests/lib.sh
 
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
-[ -x "$sshd" ] || skip_all 'no sshd'
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+# shellcheck source=tests/sshd.sh
+. "$TOP/tests/sshd.sh"
+start_somewhere
 
-# A port that nobody listens on. Another script may take it before sshd does: then sshd is tried again with the next.
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-mkdir -m 700 ssh
-ssh-keygen -q -t ed25519 -N '' -f ssh/host
-ssh-keygen -q -t ed25519 -N '' -f ssh/user
-cp ssh/user.pub ssh/authorized
-chmod 600 ssh/authorized
-
-start_sshd() {
-	cat >ssh/config <<-EOF
-		ListenAddress 127.0.0.1
-		Port $1
-		HostKey $TRASH/ssh/host
-		AuthorizedKeysFile $TRASH/ssh/authorized
-		PidFile $TRASH/ssh/pid
-		StrictModes no
-		UsePAM no
-		PasswordAuthentication no
-	EOF
-	"$sshd" -f "$TRASH/ssh/config" -E "$TRASH/ssh/log" || return 1
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		[ -s ssh/pid ] && return 0
-		sleep 0.2
-	done
-	return 1
-}
-stop_sshd() {
-	[ ! -s ssh/pid ] || kill "$(cat ssh/pid)"
-	rm -f ssh/pid
-}
-trap 'stop_sshd; finish' EXIT
-
-port=
-for _ in 1 2 3 4 5; do
-	port=$(free_port)
-	start_sshd "$port" && break
-	port=
-done
-[ -n "$port" ] || skip_all "sshd does not start: $(tail -n 1 ssh/log)"
-
-export GIT_SSH_COMMAND="ssh -F none -i $TRASH/ssh/user -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=no -o UserKnownHostsFile=$TRASH/ssh/known -o LogLevel=ERROR"
+GIT_SSH_COMMAND=$(ssh_with user)
+export GIT_SSH_COMMAND
 base="ssh://127.0.0.1:$port$TRASH"
 
 # What a hook does at the other end starts with the other end's environment: the command for ssh has to be in the configuration there.

@@ -15,6 +15,7 @@
 #include "../repo/peer.h"
 #include "../repo/run.h"
 #include "../repo/tree.h"
+#include "../repo/watcher.h"
 #include "exit.h"
 #include "record.h"
 #include "setup.h"
@@ -70,7 +71,9 @@ static int post_receive(struct member *m, const struct bytes *in)
 		p = strchr(p, '\n');
 		p = p ? p + 1 : NULL;
 	}
-	member_spawn(m, (const char *const[]){ "sync", "--background", NULL });
+	/* A watch sees the references itself. */
+	if (!watcher_is_there(m->repo.gitdir))
+		member_spawn(m, (const char *const[]){ "sync", "--background", NULL });
 	return EXIT_DONE;
 }
 

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/keyline.h"
 #include "../repo/history.h"
 #include "../repo/peer.h"
 #include "../repo/run.h"
+#include "../repo/ssh.h"
 #include "exit.h"
 #include "member.h"
+#include "self.h"
 #include "verbs.h"
 
 /*
@@ -38,6 +41,56 @@ static void see(struct member *m, const char *name, const char *url)
 	peers_release(&peers);
 }
 
+/* The directory that holds a repository, of a path that says where it is; malloc'ed, or NULL for what is found from the home directory. */
+static char *parent(const char *path)
+{
+	size_t len = strlen(path);
+	char *dir;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 1 && path[len - 1] != '/')
+		len--;
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (*path != '/')
+		return NULL;
+	dir = mem_alloc(len + 1);
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	return dir;
+}
+
+/* What to write into authorized_keys at both ends, so that a key can do what its member needs and nothing else. */
+static void say_keys(struct member *m, const char *name, const char *url)
+{
+	const char *path = ssh_path(url), *bindir = self_dir();
+	char *here, *there, *key;
+	struct bytes program = { 0 }, ours = { 0 }, theirs = { 0 }, wanted = { 0 }, none = { 0 };
+
+	if (!path)
+		return;
+	here = parent(m->repo.gitdir);
+	there = parent(path);
+	key = ssh_public_key(&m->repo, url);
+	bytes_addf(&program, "%s%sgit-maildir-shell", bindir ? bindir : "", bindir ? "/" : "");
+	bytes_addf(&wanted, "<public key of %s>", name);
+	bytes_addf(&none, "<public key of %s>", m->repo.name);
+	if (keyline(&theirs, program.buf, here, name, wanted.buf) && keyline(&ours, program.buf, there, m->repo.name, key ? key : none.buf))
+		printf("\nSo that the ssh key of %s can do its work here and nothing else, let this be its line in\n"
+		       "~/.ssh/authorized_keys on this host:\n\n    %s\n\n"
+		       "And there, for the key of this host, with the place that git-maildir-shell has there:\n\n    %s\n",
+		       name, theirs.buf, ours.buf);
+	bytes_release(&program);
+	bytes_release(&ours);
+	bytes_release(&theirs);
+	bytes_release(&wanted);
+	bytes_release(&none);
+	free(here);
+	free(there);
+	free(key);
+}
+
 static int add(struct member *m, const char *name, const char *url, struct err *err)
 {
 	char *theirs = NULL, *branch = NULL;
@@ -61,6 +114,7 @@ static int add(struct member *m, const char *name, const char *url, struct err *
 	if (!ret) {
 		printf("added peer '%s' at '%s'\n", name, url);
 		see(m, name, url);
+		say_keys(m, name, url);
 	}
 	free(theirs);
 	free(branch);

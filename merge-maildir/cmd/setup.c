@@ -203,7 +203,7 @@ static bool file_equals(const char *path, const char *text)
 static bool is_ours(const char *path)
 {
 	struct bytes b = { 0 };
-	bool ours = io_read(path, &b) == 0 && strstr(b.buf, "git maildir hook") != NULL;
+	bool ours = io_read(path, &b) == 0 && (strstr(b.buf, "git-maildir hook") || strstr(b.buf, "git maildir hook"));
 
 	bytes_release(&b);
 	return ours;

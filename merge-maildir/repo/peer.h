@@ -55,12 +55,13 @@ struct peer_result {
 	const struct peer *peer;
 	int state;
 	bool changed; /* fetch: its head moved. push: it did not have our head before */
+	bool away;    /* what failed is the way there, for all that is on that host, and not this repository */
 	struct err err;
 };
 
 /*
  * peer_fetch, peer_push: with the n peers given at the same time; results has room for n. Contact, sent and trouble are noted in <gitdir>/maildir/peer/. A peer that does not
- * answer within r->peer_timeout is given up (ERR_UNREACHABLE). ssh is run with BatchMode and a connect timeout unless GIT_SSH_COMMAND, GIT_SSH or core.sshCommand is set.
+ * answer within r->peer_timeout is given up (ERR_UNREACHABLE). How ssh is run: ssh.h.
  * peer_push pushes HEAD's commit as it is when called, by force (views move sideways), to refs/remotes/<me>/<branch>, and skips peers whose sent is that already, unless even_if_sent.
  * Neither may be called with the repository's lock held. They return 0 even when peers fail: look at the results.
  */

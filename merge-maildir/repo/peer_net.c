@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "note.h"
 #include "reason.h"
 #include "ref.h"
 #include "run.h"
+#include "ssh.h"
 
 #define NAME_REFS "refs/maildir/name/"
-/* A hook has nobody to type a password, and a dead host must not hold it for TCP's quarter of an hour. */
-#define SSH "GIT_SSH_COMMAND=ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
 /* Syncs that pushes started in the background push as well, and one push takes a while: its hooks run between its look at the reference and its lock. */
 #define RETRIES 5
 #define RETRY_AFTER_MS 100 /* and longer each time */
@@ -30,30 +30,18 @@ struct talk {
 	const char *ref, *lock; /* fetch: where its head comes to stand, and git's lock for that */
 	struct run run;
 	bool refused; /* the peer answered, and took nothing */
-	bool again; /* our and the peer's own git wanted the same reference at once */
+	const char *socket; /* of ssh's shared connection; NULL: it has its own */
+	bool shared; /* it was there before */
+	bool alone; /* it is to have its own */
+	bool again; /* to be run (once more): our and the peer's own git wanted the same reference at once, or the shared connection was dead */
 };
 
-static const char *const *talk_env(const struct repo *r)
-{
-	static const char *const own_ssh[] = { "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", SSH, NULL };
-	static const char *const users_ssh[] = { "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", NULL };
-	const char *const argv[] = { "git", "config", "core.sshCommand", NULL };
-	bool set = getenv("GIT_SSH_COMMAND") || getenv("GIT_SSH");
-
-	if (!set && r->git) {
-		char *v = repo_config_get(r, "core.sshCommand");
-
-		set = v != NULL;
-		free(v);
-	} else if (!set) {
-		set = run_git(NULL, argv, NULL, NULL) == 0;
-	}
-	return set ? users_ssh : own_ssh;
-}
-
 /* The same directory as when git is run by hand, for urls that are relative paths. */
-static void prepare(struct talk *t, const struct repo *r, const char *const *env)
+static void prepare(struct talk *t, const struct repo *r, struct ssh *ssh, struct arena *a)
 {
+	const char *const *env = ssh_env(ssh, t->peer->url, t->alone, a, &t->socket);
+
+	t->shared = t->socket && ssh_is_shared(t->socket);
 	bytes_release(&t->run.out);
 	bytes_release(&t->run.err);
 	t->run = (struct run){ .argv = t->argv, .env = env, .clean_env = true, .cwd = r->worktree ? r->worktree : r->gitdir, .timeout = r->peer_timeout };
@@ -68,15 +56,30 @@ static int unreachable(struct talk *t)
 {
 	char why[512];
 
+	/* What ssh itself says when there is no connection, or no longer one. */
+	t->result->away = says(&t->run.err, "ssh: ") || says(&t->run.err, "kex_exchange_identification") || says(&t->run.err, "Connection timed out") ||
+			  says(&t->run.err, "Connection closed by") || says(&t->run.err, "not responding");
 	return err_set(&t->result->err, ERR_UNREACHABLE, "cannot reach peer '%s' at '%s': %s", t->peer->name, t->peer->url,
 		       run_reason(why, sizeof(why), &t->run));
+}
+
+/*
+ * A connection that others had left may have died under us, or cannot be made in this way at all: then once more with a connection of its own, before the peer is called unreachable. Not when the peer was
+ * silent for its whole time: it was given that.
+ */
+static bool lost_connection(struct talk *t)
+{
+	if (!t->socket || t->alone || t->run.status <= 0 || t->result->state != ERR_UNREACHABLE)
+		return false;
+	return t->shared ? says(&t->run.err, "Could not read from remote repository") || says(&t->run.err, "hung up unexpectedly")
+			 : says(&t->run.err, "mux") || says(&t->run.err, "ControlPath") || says(&t->run.err, "unix_listener");
 }
 
 /* What became of it: 0 or an error. May set again. */
 typedef int judge_fn(struct talk *t);
 
 /* Runs those that are marked (again) and judges them. */
-static int run_marked(struct talk *talks, size_t n, const struct repo *r, const char *const *env, judge_fn *judge, struct err *err)
+static int run_marked(struct talk *talks, size_t n, const struct repo *r, struct ssh *ssh, struct arena *a, judge_fn *judge, struct err *err)
 {
 	struct run *runs = mem_alloc((n + 1) * sizeof(*runs));
 	size_t k = 0;
@@ -85,7 +88,7 @@ static int run_marked(struct talk *talks, size_t n, const struct repo *r, const 
 	for (size_t i = 0; i < n; i++) {
 		if (!talks[i].again)
 			continue;
-		prepare(&talks[i], r, env);
+		prepare(&talks[i], r, ssh, a);
 		runs[k++] = talks[i].run;
 	}
 	if (k)
@@ -97,6 +100,10 @@ static int run_marked(struct talk *talks, size_t n, const struct repo *r, const 
 		talks[i].run = runs[k++];
 		talks[i].again = false;
 		talks[i].result->state = judge(&talks[i]);
+		if (lost_connection(&talks[i])) {
+			unlink(talks[i].socket);
+			talks[i].alone = talks[i].again = true;
+		}
 	}
 	free(runs);
 	return rc;
@@ -104,9 +111,11 @@ static int run_marked(struct talk *talks, size_t n, const struct repo *r, const 
 
 static int run_talks(struct talk *talks, size_t n, const struct repo *r, judge_fn *judge, struct err *err)
 {
-	const char *const *env = NULL;
+	struct arena a = { 0 };
+	struct ssh ssh;
 	int rc = 0;
 
+	ssh_begin(&ssh, r);
 	for (long tries = 0; !rc && tries <= RETRIES; tries++) {
 		struct timespec pause = { 0, tries * RETRY_AFTER_MS * 1000000L };
 		bool any = false;
@@ -115,11 +124,10 @@ static int run_talks(struct talk *talks, size_t n, const struct repo *r, judge_f
 			any |= talks[i].again;
 		if (!any)
 			break;
-		if (!env)
-			env = talk_env(r);
 		nanosleep(&pause, NULL);
-		rc = run_marked(talks, n, r, env, judge, err);
+		rc = run_marked(talks, n, r, &ssh, &a, judge, err);
 	}
+	arena_release(&a);
 	return rc;
 }
 
@@ -342,11 +350,16 @@ static void read_answer(char *out, char **name, char **branch)
 int peer_ask(struct repo *r, const char *url, char **name, char **branch, struct err *err)
 {
 	const char *const argv[] = { "git", "ls-remote", "--symref", "--", url, "HEAD", NAME_REFS "*", NULL };
-	struct run run = { .argv = argv, .env = talk_env(r), .clean_env = true, .timeout = r->peer_timeout };
+	struct run run = { .argv = argv, .clean_env = true, .timeout = r->peer_timeout };
+	struct arena a = { 0 };
+	const char *socket;
+	struct ssh ssh;
 	char why[512];
 	int rc;
 
 	*name = *branch = NULL;
+	ssh_begin(&ssh, r);
+	run.env = ssh_env(&ssh, url, true, &a, &socket);
 	rc = run_all(&run, 1, err);
 	if (!rc && run.status != 0)
 		rc = err_set(err, ERR_UNREACHABLE, "cannot reach '%s': %s", url, run_reason(why, sizeof(why), &run));
@@ -354,5 +367,6 @@ int peer_ask(struct repo *r, const char *url, char **name, char **branch, struct
 		read_answer(run.out.buf, name, branch);
 	bytes_release(&run.out);
 	bytes_release(&run.err);
+	arena_release(&a);
 	return rc;
 }

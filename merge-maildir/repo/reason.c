@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static void trim(const char **s, size_t *len)
@@ -38,7 +39,7 @@ static bool is_noise(const char *s, size_t len)
 		"fatal: early EOF", "fatal: index-pack failed", "fatal: fetch-pack", "error: failed to push some refs",
 		"Please make sure you have", "and the repository exists", "hint: ", "warning: ", "Warning: Permanently added",
 		"To ", "From ", "Auto packing", "Another git process seems", "an editor opened by", "are terminated then try again",
-		"may have crashed in this", "remove the file manually", NULL,
+		"may have crashed in this", "remove the file manually", "mux_client_request_session", "ControlSocket ", NULL,
 	};
 
 	skip(&s, &len, "remote: ");
@@ -96,11 +97,36 @@ static char *print(char *out, size_t size, const char *s, size_t len)
 	return out;
 }
 
+/* What ssh says in a banner of a dozen lines, of which the last says least. NULL if it is not about the other host's key. */
+static char *host_key(char *out, size_t size, const struct bytes *err)
+{
+	static const char last[] = "Host key verification failed", changed[] = "REMOTE HOST IDENTIFICATION HAS CHANGED", where[] = "key in ";
+	const char *banner, *file;
+	int len;
+
+	if (!err->len || !memmem(err->buf, err->len, last, sizeof(last) - 1))
+		return NULL;
+	banner = memmem(err->buf, err->len, changed, sizeof(changed) - 1);
+	if (!banner) {
+		snprintf(out, size, "its host key is not known here: log in once by hand, and compare it");
+		return out;
+	}
+	/* "Offending ED25519 key in /home/joe/.ssh/known_hosts:1" */
+	file = strstr(banner, "Offending");
+	file = file ? strstr(file, where) : NULL;
+	file = file ? file + sizeof(where) - 1 : "known_hosts";
+	len = (int)strcspn(file, "\r\n");
+	snprintf(out, size, "its host key has changed: if that is right, remove the old one, '%.*s'", len, file);
+	return print(out, size, out, strlen(out));
+}
+
 char *reason_of(char *out, size_t size, const struct bytes *err)
 {
 	const char *s, *best = "";
 	size_t len, bestlen = 0;
 
+	if (host_key(out, size, err))
+		return out;
 	for (size_t end = err->len; prev_line(err, &end, &s, &len);) {
 		bool noise = is_noise(s, len);
 

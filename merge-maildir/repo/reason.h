@@ -11,7 +11,8 @@
 #include "../core/mem.h"
 
 /*
- * reason_of: the last line that is no progress, advice or closing phrase, without "fatal:", "error:", "remote:" and the like; "" if there is no line at all.
+ * reason_of: the last line that is no progress, advice or closing phrase, without "fatal:", "error:", "remote:" and the like; "" if there is no line at all. Where ssh distrusts the other host's key, that
+ * in one line.
  * reason_remote: the last line that the other side's hook wrote ("remote: ..."); "" if there is none. Unprintable bytes become '?'. Both return out.
  */
 char *reason_of(char *out, size_t size, const struct bytes *err);

@@ -41,7 +41,9 @@ static const char *const hook_env[] = {
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
 	"GIT_COMMON_DIR", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_CONFIG", "GIT_IMPLICIT_WORK_TREE",
 	"GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS", "GIT_INTERNAL_SUPER_PREFIX", "GIT_PROTOCOL", "GIT_PUSH_OPTION_COUNT",
-	"GIT_REFLOG_ACTION", "GIT_DEFAULT_HASH", NULL,
+	"GIT_REFLOG_ACTION", "GIT_DEFAULT_HASH",
+	"GIT_MAILDIR_PEER", /* whose push the hook looks at; what it starts is our own work, also where that pushes to another repository of this host */
+	NULL,
 };
 
 extern char **environ;
