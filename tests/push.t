@@ -171,6 +171,20 @@ foreign_refs() {
 }
 t 'refs that are not the pusher'\''s to write are refused' foreign_refs
 
+watched() {
+	begin
+	mkmsg a new "$NEW"
+	: >b.git/maildir/watch
+	flock b.git/maildir/watch sh -c 'git -C a maildir record && git -C a maildir push'
+	settle
+	[ "$(git -C b rev-parse refs/remotes/a/main)" = "$(git -C a rev-parse HEAD)" ]
+	[ ! -e "b/new/$NEW" ]
+	git -C b maildir sync
+	settle
+	same_mail a b
+}
+t 'while a watch is there a push leaves the merge to it' watched
+
 unknown_peer() {
 	begin
 	git -C b maildir peer remove a
