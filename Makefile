@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share/git-maildir
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 O ?= build
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -15,7 +16,7 @@ S = merge-maildir
 PKGS = libgit2 zlib libgcrypt
 WARN = -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ALL_CFLAGS := $(WARN) -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CFLAGS)
-ALL_LDLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -linotifytools -pthread $(LDLIBS)
+ALL_LDLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -pthread $(LDLIBS)
 
 # The layers, lowest first. Which may include which: tests/layers.t.
 LAYERS = core disk repo
@@ -23,6 +24,7 @@ CORE = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/core/*.c))
 DISK = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/disk/*.c))
 REPO = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/repo/*.c))
 CMD = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/cmd/*.c)) $(O)/cmd/hooks_data.o
+WATCH = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/watch/*.c))
 UNIT = $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 
 # Programs that are started for every message, or by strangers: without libgit2, whose start takes longer than a delivery.
@@ -30,7 +32,7 @@ TOOLS = $(patsubst $(S)/tools/%.c,%,$(wildcard $(S)/tools/git-maildir-*.c))
 TOOL_PARTS = $(patsubst $(S)/%.c,$(O)/%.o,$(filter-out $(S)/tools/git-maildir-%,$(wildcard $(S)/tools/*.c)))
 
 # One program; git calls it by three names.
-PROGRAMS = $(O)/git-maildir $(O)/git-merge-maildir $(O)/merge-maildir $(TOOLS:%=$(O)/%)
+PROGRAMS = $(O)/git-maildir $(O)/git-merge-maildir $(O)/merge-maildir $(O)/git-maildir-watch $(TOOLS:%=$(O)/%)
 
 all: $(PROGRAMS)
 
@@ -39,6 +41,9 @@ $(O)/git-maildir: $(CMD) $(O)/repo.a $(O)/disk.a $(O)/core.a
 $(O)/git-merge-maildir $(O)/merge-maildir: $(O)/git-maildir
 	ln -sf git-maildir $@
 
+# The daemon is a program of its own: what it needs besides would make every command start later.
+$(O)/git-maildir-watch: $(WATCH) $(filter-out $(O)/cmd/main.o,$(CMD)) $(O)/repo.a $(O)/disk.a $(O)/core.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS) -linotifytools
 $(TOOLS:%=$(O)/%): $(O)/%: $(O)/tools/%.o $(TOOL_PARTS) $(O)/repo.a $(O)/disk.a $(O)/core.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
@@ -77,10 +82,12 @@ $(O)/cmd/hooks_data.c: $(HOOKS:%=hooks/%)
 	echo '{ NULL, NULL } };'; } >$@.tmp
 	@mv $@.tmp $@
 
+UNITS = git-maildir-watch@.service git-maildir-prune@.service git-maildir-prune@.timer
+
 # Copied aside and renamed: a running program is never written to.
 install: all
 	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(DATADIR)/hooks'
-	for p in git-maildir $(TOOLS); do \
+	for p in git-maildir git-maildir-watch $(TOOLS); do \
 		install -m 755 $(O)/$$p '$(DESTDIR)$(BINDIR)'/$$p.new && \
 		mv -f '$(DESTDIR)$(BINDIR)'/$$p.new '$(DESTDIR)$(BINDIR)'/$$p || exit 1; done
 	ln -sf git-maildir '$(DESTDIR)$(BINDIR)/git-merge-maildir'
@@ -89,11 +96,15 @@ install: all
 	install -m 644 man/*.7 '$(DESTDIR)$(MANDIR)/man7'
 	install -m 755 $(HOOKS:%=hooks/%) '$(DESTDIR)$(DATADIR)/hooks'
 	install -m 644 scripts/dovecot-git-maildir.conf '$(DESTDIR)$(DATADIR)'
+	mkdir -p '$(DESTDIR)$(UNITDIR)'
+	for u in $(UNITS); do sed 's|@BINDIR@|$(BINDIR)|g' scripts/$$u >'$(DESTDIR)$(UNITDIR)'/$$u || exit 1; done
+	sed 's|@BINDIR@|$(BINDIR)|g' scripts/git-maildir.crontab >'$(DESTDIR)$(DATADIR)/git-maildir.crontab'
 
 uninstall:
-	for p in git-maildir git-merge-maildir merge-maildir $(TOOLS); do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done
+	for p in git-maildir git-merge-maildir merge-maildir git-maildir-watch $(TOOLS); do rm -f '$(DESTDIR)$(BINDIR)'/$$p; done
 	for m in man/*.1; do rm -f '$(DESTDIR)$(MANDIR)/man1'/$${m##*/}; done
 	for m in man/*.7; do rm -f '$(DESTDIR)$(MANDIR)/man7'/$${m##*/}; done
+	for u in $(UNITS); do rm -f '$(DESTDIR)$(UNITDIR)'/$$u; done
 	rm -rf '$(DESTDIR)$(DATADIR)'
 
 # What looks at the sources without running them. SHELL_FILES: by their first line, so that none is forgotten.

@@ -73,7 +73,7 @@ static int adopt(struct member *m, struct err *err)
 
 	if (ret == ERR_NOTFOUND)
 		return sync_adopt(m, err);
-	return ret < 0 ? ret : sync_local(m, false, true, &out, err);
+	return ret < 0 ? ret : sync_local(m, SYNC_QUIET, &out, err);
 }
 
 static int populate(struct member *m, const char *peer, const char *url, struct err *err)

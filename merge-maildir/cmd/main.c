@@ -3,12 +3,27 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exit.h"
+#include "self.h"
 #include "verbs.h"
+
+/* Programs of their own: they must start fast, or need what would make the others start late. */
+static int other_main(int argc, char **argv)
+{
+	char name[64];
+
+	(void)argc;
+	snprintf(name, sizeof(name), "git-maildir-%s", argv[0]);
+	execv(self_program(name), argv);
+	exit_warn("cannot run '%s': %s", self_program(name), strerror(errno));
+	return EXIT_ENVIRONMENT;
+}
 
 static const struct {
 	const char *name;
@@ -20,12 +35,14 @@ static const struct {
 	{ "peer", peers_main, "add, remove and list the other members" },
 	{ "record", record_main, "commit what changed in the Maildir" },
 	{ "sync", sync_main, "record, fetch, merge, apply and push" },
+	{ "watch", other_main, "do all of that at once whenever something changes" },
 	{ "push", push_main, "send the recorded state to the peers" },
 	{ "status", status_main, "show peers and changes that are not recorded" },
 	{ "prune", prune_main, "drop history that nobody needs any more" },
 	{ "verify", verify_main, "audit the member" },
 	{ "log", log_main, "show what happened to a folder or a message" },
 	{ "restore", restore_main, "bring back what was deleted" },
+	{ "deliver", deliver_main, "take a message from a mail server" },
 	{ "hook", hook_main, NULL }, /* called by the hooks that init installs */
 	{ "clean", clean_main, NULL }, /* called by git: the filter that init configures */
 };

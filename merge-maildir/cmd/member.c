@@ -122,7 +122,7 @@ int member_lock(struct member *m, struct err *err)
 
 void member_spawn(struct member *m, const char *const *args)
 {
-	const char *argv[8] = { self_path() };
+	const char *argv[8] = { self_program("git-maildir") };
 	struct err err;
 	size_t n = 1;
 

@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,66 +69,72 @@ static int take_turn(struct member *m, const char *path, bool wait)
 	return fd;
 }
 
-static int push_to(struct member *m, const char *name, int flags, bool *again)
+static int push_to(struct member *m, const char *name, int flags, struct peer_result *result, struct err *err)
 {
 	struct peers peers = { 0 };
-	struct peer_result result = { 0 };
-	struct peer *peer;
 	struct moment recorded;
-	struct err err;
-	int status = EXIT_DONE, ret;
+	struct peer *peer;
+	int ret;
 
-	*again = false;
+	memset(result, 0, sizeof(*result));
 	/* Before HEAD is read: HEAD has at least what was recorded by now. */
 	ack_recorded(m->repo.gitdir, &recorded);
-	ret = peer_list(&peers, &m->repo, &err);
+	ret = peer_list(&peers, &m->repo, err);
 	if (!ret && (peer = peer_find(&peers, name)))
-		ret = peer_push(&m->repo, &peer, 1, (flags & PUSH_ALWAYS) != 0, &result, &err);
-	if (ret < 0) {
-		status = exit_error(&err);
-	} else if (result.state < 0) {
-		exit_warn("%s", result.err.msg);
-		status = EXIT_INCOMPLETE;
-	} else {
-		*again = true;
+		ret = peer_push(&m->repo, &peer, 1, (flags & PUSH_ALWAYS) != 0, result, err);
+	if (!ret && result->peer && result->state == 0)
 		ack_set_peer(m->repo.gitdir, name, &recorded);
-		if (result.changed && !(flags & PUSH_QUIET))
-			printf("pushed to %s\n", name);
-	}
+	result->peer = NULL;
 	peers_release(&peers);
-	return status;
+	return ret;
 }
 
 /*
  * One push to a peer at a time: two would fight for the ref over there, and the older head could end on top. Who comes while one is under way leaves a flag before it tries the lock; who
  * holds the lock looks for the flag after giving it back. So what was committed meanwhile is sent, all at once, by one of them.
  */
-static int push_in_turn(struct member *m, const char *name, int flags)
+int push_one(struct member *m, const char *name, int flags, struct peer_result *result, struct err *err)
 {
 	char *lock = peer_file(m, name, "pushing"), *flag = peer_file(m, name, "push-again");
-	int status = EXIT_DONE, fd;
-	bool again = true;
+	bool again = true, changed = false;
+	int ret = 0, fd;
 
+	memset(result, 0, sizeof(*result));
 	if ((fd = open(flag, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) >= 0)
 		close(fd);
 	for (int rounds = 0; again && rounds < 100; rounds++) {
 		fd = take_turn(m, lock, !(flags & PUSH_BACKGROUND));
 		if (fd < 0) {
-			if (!(flags & PUSH_BACKGROUND)) {
-				exit_warn("another push to peer '%s' does not come to an end", name);
-				status = EXIT_INCOMPLETE;
-			}
+			if (!(flags & PUSH_BACKGROUND))
+				result->state = err_set(&result->err, ERR_BUSY, "another push to peer '%s' does not come to an end", name);
 			break;
 		}
 		unlink(flag);
-		status = push_to(m, name, flags, &again);
+		ret = push_to(m, name, flags, result, err);
+		changed |= result->changed;
 		close(fd);
-		again = again && access(flag, F_OK) == 0;
+		again = !ret && !result->state && access(flag, F_OK) == 0;
 		flags &= ~PUSH_ALWAYS;
 	}
+	result->changed = changed;
 	free(lock);
 	free(flag);
-	return status;
+	return ret;
+}
+
+static int push_and_tell(struct member *m, const char *name, int flags)
+{
+	struct peer_result result;
+	struct err err;
+
+	if (push_one(m, name, flags, &result, &err) < 0)
+		return exit_error(&err);
+	if (result.changed && !(flags & PUSH_QUIET))
+		printf("pushed to %s\n", name);
+	if (!result.state)
+		return EXIT_DONE;
+	exit_warn("%s", result.err.msg);
+	return EXIT_INCOMPLETE;
 }
 
 /* A process for each peer, so that none waits for another. */
@@ -141,13 +148,13 @@ static int push_all(struct member *m, struct peer **chosen, size_t n, int flags)
 		pids[i] = fork();
 		if (pids[i])
 			continue;
-		st = push_in_turn(m, chosen[i]->name, flags);
+		st = push_and_tell(m, chosen[i]->name, flags);
 		fflush(stdout);
 		_exit(st);
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (pids[i] < 0)
-			st = push_in_turn(m, chosen[i]->name, flags);
+			st = push_and_tell(m, chosen[i]->name, flags);
 		else if (waitpid(pids[i], &st, 0) < 0 || !WIFEXITED(st))
 			st = EXIT_FAILED;
 		else
@@ -169,7 +176,7 @@ int push_peers(struct member *m, char **names, size_t nnames, int flags, struct 
 	if (push_choose(m, names, nnames, &peers, &chosen, &n, err) < 0)
 		status = exit_error(err);
 	else if (n == 1)
-		status = push_in_turn(m, chosen[0]->name, flags);
+		status = push_and_tell(m, chosen[0]->name, flags);
 	else
 		status = push_all(m, chosen, n, flags);
 	free(chosen);

@@ -18,6 +18,12 @@ enum push_flags {
 /* push_choose: the peers with these names, or all; ERR_NOTFOUND names one that is none. The caller frees *chosen and releases peers. */
 int push_choose(struct member *m, char **names, size_t nnames, struct peers *peers, struct peer ***chosen, size_t *n, struct err *err);
 
+/*
+ * push_one: pushes to one peer, one push to it at a time. An error when it could not even try; else see result (its peer is NULL), which is zero when the work was left to another
+ * push. Prints nothing. What the peer has now is noted for those who wait for it (ack.h). Not under the member's lock.
+ */
+int push_one(struct member *m, const char *name, int flags, struct peer_result *result, struct err *err);
+
 /* push_peers: pushes to the peers named, or to all at the same time, one push to a peer at a time; tells troubles on standard error. Returns an exit
  * status. Not under the member's lock. */
 int push_peers(struct member *m, char **names, size_t nnames, int flags, struct err *err);

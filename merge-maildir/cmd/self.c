@@ -1,5 +1,5 @@
 /*
- * self.c -- where this program is.
+ * self.c -- where our programs are.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,28 +10,31 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *self_path(void)
-{
-	static char path[PATH_MAX];
-	ssize_t n;
-
-	if (path[0])
-		return path;
-	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if (n <= 0 || n >= (ssize_t)sizeof(path) - 1)
-		snprintf(path, sizeof(path), "git-maildir");
-	else
-		path[n] = '\0';
-	return path;
-}
-
 const char *self_dir(void)
 {
 	static char dir[PATH_MAX];
-	const char *slash = strrchr(self_path(), '/');
+	ssize_t n;
+	char *slash;
 
-	if (!slash)
+	if (dir[0])
+		return dir;
+	n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	dir[n > 0 ? n : 0] = '\0';
+	slash = strrchr(dir, '/');
+	if (!slash) {
+		dir[0] = '\0';
 		return NULL;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - self_path()), self_path());
+	}
+	*slash = '\0';
 	return dir;
+}
+
+const char *self_program(const char *name)
+{
+	static char path[PATH_MAX];
+	const char *dir = self_dir();
+
+	if (!dir || snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return name;
+	return path;
 }

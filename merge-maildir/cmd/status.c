@@ -162,7 +162,7 @@ static void print_json(const struct member *m, const struct record_result *rec, 
 		h = held_by(cut, p->name);
 		printf(", \"holds_commits\": %zu, \"holds_bytes\": %" PRId64 ", ", h ? h->holds : 0, h && h->holds ? held_bytes(m, p->name) : 0);
 		json_member("trouble", p->trouble);
-		printf("}");
+		printf(", \"trouble_since\": %" PRId64 "}", p->since);
 	}
 	printf("]}\n");
 }
@@ -209,7 +209,7 @@ static void print_text(const struct member *m, const struct record_result *rec, 
 		if ((h = held_by(cut, p->name)) && (held_line(&held, h, held_bytes(m, p->name)), held.len))
 			printf("    %s%s%s\n", yellow, held.buf, plain);
 		if (p->trouble)
-			printf("    %s%s%s\n", red, p->trouble, plain);
+			printf("    %s%s%s%s%s\n", red, p->trouble, p->since ? "; first " : "", p->since ? ago(t1, m->now, p->since) : "", plain);
 	}
 	bytes_release(&held);
 }

@@ -5,6 +5,7 @@
  */
 #include "sync.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,7 +126,7 @@ static void warn_no_base(struct member *m, const struct oids *frontier)
 
 /* How a round is to be done. */
 struct round {
-	bool dry_run, quiet;
+	bool dry_run, quiet, full;
 	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
 };
 
@@ -185,7 +186,7 @@ done:
 
 static int one_round(struct member *m, const struct round *how, struct oids *refused, struct sync_outcome *out, bool *again, struct err *err)
 {
-	struct record_opts ropts = { .dry_run = how->dry_run };
+	struct record_opts ropts = { .dry_run = how->dry_run, .full = how->full };
 	struct record_result rec = { 0 };
 	struct oids heads = { 0 }, frontier = { 0 };
 	struct oid bad;
@@ -227,7 +228,7 @@ done:
 	return ret;
 }
 
-int sync_local(struct member *m, bool dry_run, bool quiet, struct sync_outcome *out, struct err *err)
+int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err *err)
 {
 	struct oids refused = { 0 };
 	bool again = true;
@@ -237,7 +238,7 @@ int sync_local(struct member *m, bool dry_run, bool quiet, struct sync_outcome *
 	if (ret < 0)
 		return ret;
 	for (int i = 0; again && i < ROUNDS; i++) {
-		struct round how = { dry_run, quiet, i + 1 == ROUNDS };
+		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, i + 1 == ROUNDS };
 
 		ret = one_round(m, &how, &refused, out, &again, err);
 		if (ret == ERR_AGAIN && i + 1 < ROUNDS)
@@ -265,7 +266,7 @@ int sync_adopt(struct member *m, struct err *err)
 		ret = err_set(err, ERR_NOTFOUND, "there is nothing recorded there yet");
 	if (!ret && (ret = history_frontier(&m->repo, &heads, &frontier, err)) == 0 &&
 	    (ret = index_load(&rec.index, &m->repo, NULL, err)) == 0)
-		ret = merge_known(m, &rec, &frontier, &bad, &(struct round){ false, true, true }, &out, &again, err);
+		ret = merge_known(m, &rec, &frontier, &bad, &(struct round){ .quiet = true, .settle = true }, &out, &again, err);
 	repo_unlock(&m->repo);
 	record_release(&rec);
 	oids_release(&heads);
@@ -273,40 +274,55 @@ int sync_adopt(struct member *m, struct err *err)
 	return ret;
 }
 
-/*
- * What was only merged every member makes alike: a pause that differs by member lets one of them tell the others, which
- * then need not.
- */
-static void pause_by_name(const struct member *m)
+long sync_pause_ms(const char *name)
 {
-	struct timespec t = { 0, (20 + hash_bytes(m->repo.name, strlen(m->repo.name)) % 100) * 1000000L };
-
-	nanosleep(&t, NULL);
+	return 20 + (long)(hash_bytes(name, strlen(name)) % 100);
 }
 
-/* What a push of a peer starts, in the background. */
-static int sync_background(struct member *m, bool push)
+/*
+ * What a push of a peer or a delivery starts, in the background. A delivery hands over the place in the queue: fd; else it is -1. If it does not wait for the outcome, more of them may
+ * gather for settle milliseconds.
+ */
+static int sync_background(struct member *m, bool push, int fd, long settle)
 {
+	struct timespec gather = { settle / 1000, settle % 1000 * 1000000 };
+	struct timespec pause = { 0, sync_pause_ms(m->repo.name) * 1000000 };
 	struct sync_outcome out;
 	struct err err;
-	int fd, ret;
+	int ret;
 
 	/* Of several syncs that pushes started while one was running, one is enough: it sees what all of them would. */
-	if (!watcher_queue(m->repo.gitdir, &fd))
+	if (fd < 0 && !watcher_queue(m->repo.gitdir, &fd))
 		return EXIT_DONE;
+	nanosleep(&gather, NULL);
 	if ((ret = member_lock(m, &err)) == 0)
 		repo_unlock(&m->repo);
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
 	if (fd >= 0)
 		close(fd);
-	if (ret < 0 || (ret = sync_local(m, false, true, &out, &err)) < 0)
+	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET, &out, &err)) < 0)
 		return exit_error(&err);
 	upkeep_after(m);
 	if (!push || !m->repo.auto_push)
 		return EXIT_DONE;
 	if (!out.recorded)
-		pause_by_name(m);
+		nanosleep(&pause, NULL);
 	return push_peers(m, NULL, 0, PUSH_QUIET | PUSH_BACKGROUND, &err);
+}
+
+int sync_fetch_one(struct member *m, const char *name, struct peer_result *result, struct err *err)
+{
+	struct peers peers = { 0 };
+	struct peer *peer;
+	int ret = peer_list(&peers, &m->repo, err);
+
+	memset(result, 0, sizeof(*result));
+	cut_heal(&m->repo);
+	if (!ret && (peer = peer_find(&peers, name)))
+		ret = peer_fetch(&m->repo, &peer, 1, result, err);
+	result->peer = NULL;
+	peers_release(&peers);
+	return ret;
 }
 
 /*
@@ -349,7 +365,8 @@ int sync_main(int argc, char **argv)
 	static const struct option longopts[] = { { "dry-run", no_argument, NULL, 'n' },
 						  { "local", no_argument, NULL, 'l' },
 						  { "no-push", no_argument, NULL, 'P' },
-						  { "background", no_argument, NULL, 'b' }, /* for our own hooks */
+						  { "background", optional_argument, NULL, 'b' }, /* for our own hooks, and git-maildir-deliver */
+						  { "settle", required_argument, NULL, 's' },	  /* with it */
 						  { "help", no_argument, NULL, 'h' },
 						  { NULL, 0, NULL, 0 } };
 	bool dry_run = false, local = false, push = true, background = false, trouble = false;
@@ -358,14 +375,21 @@ int sync_main(int argc, char **argv)
 	struct sync_outcome out;
 	struct member m;
 	struct err err;
-	int ret, c, status = EXIT_DONE;
+	long settle = 0;
+	int ret, c, status = EXIT_DONE, queued = -1;
 
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
 		switch (c) {
 		case 'n': dry_run = true; break;
 		case 'l': local = true; break;
 		case 'P': push = false; break;
-		case 'b': background = true; break;
+		case 'b':
+			background = true;
+			/* For us alone: what we start must not keep the place. */
+			if (optarg && fcntl(atoi(optarg), F_SETFD, FD_CLOEXEC) == 0)
+				queued = atoi(optarg);
+			break;
+		case 's': settle = atol(optarg); break;
 		default: return exit_usage(usage, c == 'h');
 		}
 	if (local && optind != argc)
@@ -373,14 +397,14 @@ int sync_main(int argc, char **argv)
 	if (member_open(&m, &err) < 0)
 		return exit_error(&err);
 	if (background) {
-		status = sync_background(&m, push);
+		status = sync_background(&m, push, queued, settle);
 		member_close(&m);
 		return status;
 	}
 	/* What others have is fetched before the lock is taken: two members that fetch from each other must not wait for each other. */
 	if (!local && (ret = fetch(&m, argv + optind, (size_t)(argc - optind), &answered, &nanswered, &trouble, &err)) < 0)
 		status = exit_error(&err);
-	if (status == EXIT_DONE && (ret = sync_local(&m, dry_run, false, &out, &err)) < 0)
+	if (status == EXIT_DONE && (ret = sync_local(&m, dry_run ? SYNC_DRY_RUN : 0, &out, &err)) < 0)
 		status = exit_error(&err);
 	if (status == EXIT_DONE && (trouble || out.held))
 		status = EXIT_INCOMPLETE;

@@ -14,12 +14,26 @@ struct sync_outcome {
 	bool held;	       /* record held something back, or a peer's head was refused: a person must look */
 };
 
+enum sync_flags {
+	SYNC_DRY_RUN = 1, /* print what would be recorded, and the plan */
+	SYNC_QUIET = 2,	  /* say nothing about what was done */
+	SYNC_FULL = 4	  /* record_opts.full */
+};
+
 /*
- * sync_local: records, merges all heads that are known, applies, moves HEAD: everything but talking to peers. Takes the member's lock itself. With dry_run prints what it would record and
- * the plan. quiet: says nothing about what was done. When a folder
+ * sync_local: records, merges all heads that are known, applies, moves HEAD: everything but talking to peers. Takes the member's lock itself. When a folder
  * has lost its cur/ or new/ nothing is merged into the store, and held says so.
  */
-int sync_local(struct member *m, bool dry_run, bool quiet, struct sync_outcome *out, struct err *err);
+int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err *err);
+
+/* sync_fetch_one: fetches from one peer; an error when it could not even try, else see result (its peer is NULL). Prints nothing. */
+int sync_fetch_one(struct member *m, const char *name, struct peer_result *result, struct err *err);
+
+/*
+ * sync_pause_ms: how long a member of this name waits before it pushes what it only merged. Every member makes that merge alike, and
+ * the pauses differ, so that one of them tells the others, which then need not.
+ */
+long sync_pause_ms(const char *name);
 
 /*
  * sync_adopt: for a new member without a commit: takes over the state of the peers that were fetched, as it is. What an interrupted

@@ -19,6 +19,7 @@ int prune_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 int log_main(int argc, char **argv);
 int restore_main(int argc, char **argv);
+int deliver_main(int argc, char **argv);
 int hook_main(int argc, char **argv);
 int clean_main(int argc, char **argv);
 

@@ -99,7 +99,7 @@ static int open_parent(const struct disk *d, const char *path, const char **name
  * Some file systems (FUSE, CIFS) have no fsync for directories and say EINVAL: then there is nothing to be
  * had.
  */
-static int sync_dir(int fd)
+int file_sync_dir(int fd)
 {
 	return fsync(fd) && errno != EINVAL ? -1 : 0;
 }
@@ -122,7 +122,7 @@ static int make_dir(const struct disk *d, int fd, const char *name)
 	if (S_ISDIR(st.st_mode) && (st.st_mode & 0777) != d->dir_mode &&
 	    fchmodat(fd, name, (st.st_mode & 07000) | d->dir_mode, 0))
 		return -1;
-	return sync_dir(fd);
+	return file_sync_dir(fd);
 }
 
 int file_mkdirs(const struct disk *d, const char *path, struct err *err)
@@ -224,8 +224,10 @@ bool file_tmp_is_left(const struct disk *d, const char *name)
 	return is_dead(pid);
 }
 
-static int write_all(int fd, const char *buf, size_t len)
+int file_write_fd(int fd, const void *data, size_t len)
 {
+	const char *buf = data;
+
 	while (len) {
 		ssize_t n = write(fd, buf, len);
 
@@ -253,7 +255,7 @@ static int fill_tmp(int fd, mode_t mode, const void *buf, size_t len, int64_t mt
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)mtime } };
 
-	if (write_all(fd, buf, len) || set_mode(fd, mode))
+	if (file_write_fd(fd, buf, len) || set_mode(fd, mode))
 		return -1;
 	/* After the last write, and before anybody can see the file: mail servers cache what they saw first. */
 	if (mtime != -1 && futimens(fd, times))
@@ -261,17 +263,36 @@ static int fill_tmp(int fd, mode_t mode, const void *buf, size_t len, int64_t mt
 	return sync ? fsync(fd) : 0;
 }
 
-static int write_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], mode_t mode, const void *buf,
-		     size_t len, int64_t mtime, bool sync, struct err *err)
+static int open_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], mode_t mode, struct err *err)
 {
-	int fd, rc, failed;
+	int fd;
 
 	do {
 		tmp_name(d, name);
 		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	} while (fd < 0 && errno == EEXIST); /* a process that had our pid within this second */
+	return fd < 0 ? err_errno(err, "cannot create temporary file '%s'", name) : fd;
+}
+
+int file_open_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], struct err *err)
+{
+	int rc, fd = open_tmp(d, dirfd, name, d->file_mode, err);
+
+	if (fd < 0 || !set_mode(fd, d->file_mode))
+		return fd;
+	rc = err_errno(err, "cannot set the mode of temporary file '%s'", name);
+	close(fd);
+	unlinkat(dirfd, name, 0);
+	return rc;
+}
+
+static int write_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], mode_t mode, const void *buf,
+		     size_t len, int64_t mtime, bool sync, struct err *err)
+{
+	int fd = open_tmp(d, dirfd, name, mode, err), rc, failed;
+
 	if (fd < 0)
-		return err_errno(err, "cannot create temporary file '%s'", name);
+		return fd;
 	failed = fill_tmp(fd, mode, buf, len, mtime, sync);
 	rc = failed ? err_errno(err, "cannot write temporary file '%s'", name) : 0;
 	if (close(fd) && !failed)
@@ -338,7 +359,7 @@ int file_replace(struct disk *d, const char *path, const void *buf, size_t len, 
 		unlinkat(tmpfd < 0 ? dirfd : tmpfd, tmp, 0);
 		goto out;
 	}
-	if (sync_dir(dirfd))
+	if (file_sync_dir(dirfd))
 		rc = err_errno(err, "cannot sync the directory of '%s'", path);
 out:
 	if (tmpfd >= 0)

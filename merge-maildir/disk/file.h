@@ -42,6 +42,12 @@ int file_make_parent(const struct disk *d, const char *path, const char **base, 
 int file_write_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], const void *buf, size_t len,
 		   int64_t mtime, bool sync, struct err *err);
 
+/*
+ * file_open_tmp: the same for content that comes bit by bit: makes the file, open for writing, empty, with file_mode.
+ * The descriptor, or an err_code. Its name stands in name before there is a file.
+ */
+int file_open_tmp(struct disk *d, int dirfd, char name[FILE_TMP_NAME], struct err *err);
+
 /* file_link_tmp: the same for another name of the file from in fromfd. Returns 0, or -1 with errno. */
 int file_link_tmp(struct disk *d, int fromfd, const char *from, int dirfd, char name[FILE_TMP_NAME]);
 
@@ -50,6 +56,12 @@ int file_link_tmp(struct disk *d, int fromfd, const char *from, int dirfd, char 
  * is dead now: nobody will come back for it.
  */
 bool file_tmp_is_left(const struct disk *d, const char *name);
+
+/* file_sync_dir: fsync of a directory. 0 or -1 with errno; 0 where directories have no fsync. */
+int file_sync_dir(int fd);
+
+/* file_write_fd: writes all of it. 0 or -1 with errno. */
+int file_write_fd(int fd, const void *buf, size_t len);
 
 /*
  * file_rename_new: renames without replacing (renameat2 RENAME_NOREPLACE, or link and unlink). -1 with errno,

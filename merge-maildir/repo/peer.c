@@ -60,10 +60,11 @@ static void add_known(struct peers *out, struct repo *r, const char *name, const
 	p->known = branch && git_reference_name_to_id(&id, r->git, ref) == 0;
 	if (p->known)
 		memcpy(p->head.h, id.id, OID_RAW);
-	note_read(&note, r, name);
+	note_read(&note, r->gitdir, name);
 	p->sent = note.sent;
 	p->contact = note.contact;
 	p->trouble = note.trouble;
+	p->since = note.since;
 }
 
 static int cmp_name(const void *a, const void *b)
@@ -246,7 +247,7 @@ int peer_remove(struct repo *r, const char *name, struct err *err)
 	if (!rc)
 		rc = run_git(r->gitdir, argv, NULL, err);
 	if (!rc) {
-		note_remove(r, name);
+		note_remove(r->gitdir, name);
 		ack_remove_peer(r->gitdir, name);
 	}
 	return rc;
@@ -258,8 +259,8 @@ void peer_heard(struct repo *r, const char *name)
 
 	if (!peer_name_ok(name))
 		return;
-	note_read(&n, r, name);
+	note_read(&n, r->gitdir, name);
 	n.contact = time(NULL);
-	note_write(&n, r, name);
+	note_write(&n, r->gitdir, name);
 	note_release(&n);
 }

@@ -21,6 +21,7 @@ struct peer {
 	struct oid sent; /* the head that it confirmed to have from us; zero if none */
 	int64_t contact; /* when it last answered or pushed, seconds since 1970; 0 never */
 	char *trouble;	 /* what went wrong last time, one line; NULL if nothing */
+	int64_t since;	 /* when that began; 0: nothing went wrong, or it is not known */
 };
 
 struct peers {
@@ -54,6 +55,7 @@ struct peer_result {
 	const struct peer *peer;
 	int state;
 	bool changed; /* fetch: its head moved. push: it did not have our head before */
+	bool away;    /* what failed is the way there, for all that is on that host, and not this repository */
 	struct err err;
 };
 

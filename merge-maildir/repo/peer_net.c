@@ -29,6 +29,7 @@ struct talk {
 	const char **argv;
 	const char *ref, *lock; /* fetch: where its head comes to stand, and git's lock for that */
 	struct run run;
+	bool refused; /* the peer answered, and took nothing */
 	const char *socket; /* of ssh's shared connection; NULL: it has its own */
 	bool shared; /* it was there before */
 	bool alone; /* it is to have its own */
@@ -55,6 +56,9 @@ static int unreachable(struct talk *t)
 {
 	char why[512];
 
+	/* What ssh itself says when there is no connection, or no longer one. */
+	t->result->away = says(&t->run.err, "ssh: ") || says(&t->run.err, "kex_exchange_identification") || says(&t->run.err, "Connection timed out") ||
+			  says(&t->run.err, "Connection closed by") || says(&t->run.err, "not responding");
 	return err_set(&t->result->err, ERR_UNREACHABLE, "cannot reach peer '%s' at '%s': %s", t->peer->name, t->peer->url,
 		       run_reason(why, sizeof(why), &t->run));
 }
@@ -139,21 +143,21 @@ static void end_talks(struct talk *talks, size_t n)
 /* A peer that refuses has answered. sent: what it has from us now, or NULL. */
 static void remember(const struct talk *t, const struct repo *r, const struct oid *sent)
 {
+	int64_t now = time(NULL);
 	struct note n;
 
-	note_read(&n, r, t->peer->name);
-	free(n.trouble);
-	n.trouble = NULL;
+	note_read(&n, r->gitdir, t->peer->name);
 	if (t->result->state == 0) {
-		n.contact = time(NULL);
+		n.contact = now;
+		/* A peer that can be read, but takes nothing, as when its disk is full, is of no use to a delivery. */
+		if (sent || !n.refused)
+			note_no_trouble(&n);
 		if (sent)
 			n.sent = *sent;
 	} else {
-		size_t len = strlen(t->result->err.msg) + 1;
-
-		n.trouble = memcpy(mem_alloc(len), t->result->err.msg, len);
+		note_trouble(&n, t->result->err.msg, t->refused, now);
 	}
-	note_write(&n, r, t->peer->name);
+	note_write(&n, r->gitdir, t->peer->name);
 	note_release(&n);
 }
 
@@ -261,6 +265,7 @@ static int refused(struct talk *t, const char *line)
 	const char *paren = memchr(line, '(', strcspn(line, "\n"));
 	char why[512];
 
+	t->refused = true;
 	reason_remote(why, sizeof(why), &t->run.err);
 	if (!*why && paren)
 		snprintf(why, sizeof(why), "%.*s", (int)strcspn(paren + 1, ")\n"), paren + 1);
@@ -271,6 +276,7 @@ static int judge_push(struct talk *t)
 {
 	const char *line = push_line(&t->run.out);
 
+	t->refused = false;
 	if (t->run.status == 0) {
 		t->result->changed = line && *line != '=';
 		return 0;

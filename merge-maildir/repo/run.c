@@ -385,7 +385,7 @@ int run_git(const char *gitdir, const char *const *argv, struct bytes *out, stru
 }
 
 /* In the grandchild: never returns. Only async-signal-safe calls, because the caller may have threads. */
-static _Noreturn void become(const char *const *argv, char **env, const char *cwd, int report)
+static _Noreturn void become(const char *const *argv, char **env, const char *cwd, int with, int report)
 {
 	sigset_t none;
 	int null, e;
@@ -395,16 +395,24 @@ static _Noreturn void become(const char *const *argv, char **env, const char *cw
 	signal(SIGPIPE, SIG_DFL);
 	if (cwd && chdir(cwd) < 0)
 		goto fail;
+	/* Out of the way of the numbers that are given out here. */
+	if ((e = fcntl(report, F_DUPFD_CLOEXEC, RUN_FD + 2)) < 0)
+		goto fail;
+	report = e;
+	if (with >= 0 && (with = fcntl(with, F_DUPFD_CLOEXEC, RUN_FD + 2)) < 0)
+		goto fail;
 	null = open("/dev/null", O_RDWR);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
 		goto fail;
 	/* A lock of ours that it kept would be held until it ends, and a pusher waits as long as a pipe of git's stays open. */
-	if (report != 3) {
-		if (dup3(report, 3, O_CLOEXEC) < 0)
-			goto fail;
-		report = 3;
-	}
-	close_range(4, ~0U, 0);
+	if (with < 0)
+		close(RUN_FD);
+	else if (dup2(with, RUN_FD) < 0)
+		goto fail;
+	if (dup3(report, RUN_FD + 1, O_CLOEXEC) < 0)
+		goto fail;
+	report = RUN_FD + 1;
+	close_range(RUN_FD + 2, ~0U, 0);
 	environ = env;
 	execvp(argv[0], (char *const *)argv);
 fail:
@@ -414,7 +422,7 @@ fail:
 	_exit(127);
 }
 
-int run_detached(const char *const *argv, const char *cwd, struct err *err)
+int run_detached_with(const char *const *argv, const char *cwd, int fd, struct err *err)
 {
 	char **env = env_make(NULL, true);
 	int rd = -1, wr = -1, e = 0;
@@ -428,7 +436,7 @@ int run_detached(const char *const *argv, const char *cwd, struct err *err)
 	if (pid == 0) {
 		/* A session of its own: the end of an ssh session or a ^C does not reach it. Forked twice: nobody has to wait for it. */
 		if (setsid() >= 0 && (pid = fork()) == 0)
-			become(argv, env, cwd, wr);
+			become(argv, env, cwd, fd, wr);
 		e = errno;
 		if (pid < 0 && write(wr, &e, sizeof(e)) < 0)
 			_exit(126);
@@ -450,6 +458,11 @@ out:
 		return 0;
 	errno = e;
 	return err_errno(err, "cannot start '%s'", argv[0]);
+}
+
+int run_detached(const char *const *argv, const char *cwd, struct err *err)
+{
+	return run_detached_with(argv, cwd, -1, err);
 }
 
 int run_check_git(struct err *err)

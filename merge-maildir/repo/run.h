@@ -46,6 +46,9 @@ int run_git(const char *gitdir, const char *const *argv, struct bytes *out, stru
  * outlives us and holds no pipe or lock of ours.
  */
 int run_detached(const char *const *argv, const char *cwd, struct err *err);
+/* run_detached_with: the same, and the command has one more descriptor, RUN_FD: what fd is here (-1: none). */
+#define RUN_FD 3
+int run_detached_with(const char *const *argv, const char *cwd, int fd, struct err *err);
 
 /* run_check_git: ERR_ENV when there is no git, or one older than 2.30. */
 int run_check_git(struct err *err);

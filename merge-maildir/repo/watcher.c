@@ -9,51 +9,66 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../core/mem.h"
 
-static int open_file(const char *gitdir, const char *name)
+static char *path_of(const char *gitdir, const char *name)
 {
 	struct bytes path = { 0 };
-	int fd;
 
-	bytes_addf(&path, "%s/maildir", gitdir);
-	mkdir(path.buf, 0700);
-	bytes_addf(&path, "/%s", name);
-	fd = open(path.buf, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	bytes_release(&path);
+	bytes_addf(&path, "%s/maildir/%s", gitdir, name);
+	return path.buf;
+}
+
+static int open_file(const char *gitdir, const char *name)
+{
+	char *path = path_of(gitdir, name), *dir;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 && errno == ENOENT) {
+		dir = path_of(gitdir, "");
+		mkdir(dir, 0700);
+		free(dir);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	}
+	free(path);
 	return fd;
 }
 
-/* A shared lock: those who only ask do not take each other for the holder. */
+/*
+ * Locks of the open file, not of the process: a child that is given the descriptor has the lock, too. Not flock(2), because of these one can ask whether they are held, and does not have
+ * to take them for a moment, in which whoever wants one would take the asker for its holder.
+ */
+static int take(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &whole);
+}
+
 static bool is_held(const char *gitdir, const char *name)
 {
-	int fd = open_file(gitdir, name);
-	bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char *path = path_of(gitdir, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 
 	if (fd >= 0)
 		close(fd);
+	free(path);
 	return held;
 }
 
 int watcher_take(const char *gitdir, struct err *err)
 {
-	struct timespec pause = { 0, 2000000 };
 	int fd = open_file(gitdir, "watch");
 
 	if (fd < 0)
 		return err_errno(err, "cannot open '%s/maildir/watch'", gitdir);
-	/* Again, because somebody who only asks has it for a moment. */
-	for (int tries = 0; tries < 5; tries++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return fd;
-		nanosleep(&pause, NULL);
-	}
+	if (take(fd) == 0)
+		return fd;
 	close(fd);
 	return err_set(err, ERR_BUSY, "'%s' is watched by another process already", gitdir);
 }
@@ -66,7 +81,7 @@ bool watcher_is_there(const char *gitdir)
 bool watcher_queue(const char *gitdir, int *fd)
 {
 	*fd = open_file(gitdir, "queue");
-	if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0)
+	if (*fd < 0 || take(*fd) == 0)
 		return true;
 	close(*fd);
 	*fd = -1;

@@ -1,7 +1,8 @@
 /*
  * watcher.h -- whether somebody looks after a member already: a "git maildir watch", or a sync that is waiting for its turn.
  *
- * Both are locks (flock(2)) on files in <gitdir>/maildir/, so that they go with the process that holds them.
+ * Both are locks (fcntl(2), F_OFD_SETLK) on files in <gitdir>/maildir/, so that they go with the process that holds them. A process that is started with the descriptor has the lock
+ * as well, until all of them have closed it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -391,21 +391,75 @@ static void broken_notes_read_as_nothing(void **state)
 	(void)state;
 	memset(n.sent.h, 0xab, OID_RAW);
 	n.trouble = two_lines;
-	note_write(&n, &repo, "b");
-	note_read(&m, &repo, "b");
+	note_write(&n, repo.gitdir, "b");
+	note_read(&m, repo.gitdir, "b");
 	assert_int_equal(m.contact, 5);
 	assert_true(oid_eq(&m.sent, &n.sent));
 	assert_string_equal(m.trouble, "two");
 	note_release(&m);
 	must("printf 'sent 12\\ncontact x\\ntrouble \\nfuture 1\\n\\001\\002' > a.git/maildir/peer/b");
-	note_read(&m, &repo, "b");
+	note_read(&m, repo.gitdir, "b");
 	assert_true(oid_is_zero(&m.sent));
 	assert_int_equal(m.contact, 0);
 	assert_null(m.trouble);
 	must("head -c 100000 /dev/zero > a.git/maildir/peer/b");
-	note_read(&m, &repo, "b");
+	note_read(&m, repo.gitdir, "b");
 	assert_null(m.trouble);
 	assert_string_equal(box_out("ls -A a.git/maildir/peer"), "b");
+}
+
+static void it_is_noted_since_when_a_peer_is_down(void **state)
+{
+	struct note n = { .contact = 5 };
+
+	(void)state;
+	assert_false(note_is_down(&n, 1000000));
+	note_trouble(&n, "no route", false, 1000000);
+	note_trouble(&n, "refused", true, 1000050);
+	note_write(&n, repo.gitdir, "b");
+	note_release(&n);
+	note_read(&n, repo.gitdir, "b");
+	assert_int_equal(n.since, 1000000);
+	assert_int_equal(n.failed, 1000050);
+	assert_true(n.refused);
+	assert_string_equal(n.trouble, "refused");
+	assert_false(note_is_down(&n, 1000060));
+	assert_true(note_is_down(&n, 1000061));
+	/* Nobody has tried for a long time. */
+	assert_false(note_is_down(&n, 1000650));
+	/* The clock was set back: the next failure puts it right. */
+	assert_false(note_is_down(&n, 5000));
+	note_trouble(&n, "no route", false, 5000);
+	assert_int_equal(n.since, 5000);
+	note_trouble(&n, "no route", false, 5070);
+	assert_true(note_is_down(&n, 5070));
+	note_no_trouble(&n);
+	assert_false(note_is_down(&n, 5070));
+	note_write(&n, repo.gitdir, "b");
+	assert_string_equal(box_out("cat a.git/maildir/peer/b"), "contact 5");
+	note_release(&n);
+}
+
+static void a_peer_that_only_gives_is_still_in_trouble(void **state)
+{
+	struct note n;
+
+	(void)state;
+	add("b", "b");
+	must("printf '#!/bin/sh\necho full >&2; exit 1\n' > b.git/hooks/update; chmod +x b.git/hooks/update");
+	all(true, false);
+	assert_int_equal(res[0].state, ERR_UNREACHABLE);
+	all(false, false);
+	assert_int_equal(res[0].state, 0);
+	note_read(&n, repo.gitdir, "b");
+	assert_true(n.refused && n.since && n.trouble);
+	assert_non_null(strstr(n.trouble, "full"));
+	note_release(&n);
+	must("rm b.git/hooks/update");
+	all(true, false);
+	note_read(&n, repo.gitdir, "b");
+	assert_false(n.refused || n.since || n.trouble);
+	note_release(&n);
 }
 
 static void a_detached_head_is_no_state_to_exchange(void **state)
@@ -461,6 +515,8 @@ int main(void)
 		T(ssh_does_not_ask_for_passwords),
 		T(a_push_from_a_peer_counts_as_contact),
 		T(broken_notes_read_as_nothing),
+		T(it_is_noted_since_when_a_peer_is_down),
+		T(a_peer_that_only_gives_is_still_in_trouble),
 		T(a_detached_head_is_no_state_to_exchange),
 	};
 

@@ -277,6 +277,25 @@ static void a_detached_command_outlives_us_and_holds_no_lock(void **state)
 	assert_int_equal(run_detached(ARGV("true"), "/no/such/dir", &err), ERR_NOTFOUND);
 }
 
+static void a_detached_command_can_be_given_a_lock(void **state)
+{
+	int fd = open(box_path("lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600), other;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(run_detached_with(ARGV("sh", "-c", "echo given >&3; ls -l /proc/self/fd > fds; echo $$ > pid; exec sleep 5"), box, fd, &err), 0);
+	close(fd);
+	must("for i in 1 2 3 4 5 6 7 8 9 10; do [ -s pid ] && break; sleep 0.1; done");
+	assert_string_equal(box_out("cat lock"), "given");
+	assert_string_equal(box_out("grep -c lock fds"), "1");
+	other = open(box_path("lock"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	must("kill $(cat pid)");
+	assert_int_equal(flock(other, LOCK_EX), 0);
+	close(other);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, box_setup, box_teardown)
@@ -295,6 +314,7 @@ int main(void)
 		T(git_runs_in_our_repository_whatever_the_hook_says),
 		T(an_old_or_missing_git_is_named),
 		T(a_detached_command_outlives_us_and_holds_no_lock),
+		T(a_detached_command_can_be_given_a_lock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
