@@ -174,8 +174,12 @@ t 'refs that are not the pusher'\''s to write are refused' foreign_refs
 watched() {
 	begin
 	mkmsg a new "$NEW"
-	: >b.git/maildir/watch
-	flock b.git/maildir/watch sh -c 'git -C a maildir record && git -C a maildir push'
+	git -C a maildir record
+	# Whoever holds this lock is a watch to the others.
+	python3 -c 'import fcntl, subprocess
+f = open("b.git/maildir/watch", "w")
+fcntl.lockf(f, fcntl.LOCK_EX)
+subprocess.run(["git", "-C", "a", "maildir", "push"], check=True)'
 	settle
 	[ "$(git -C b rev-parse refs/remotes/a/main)" = "$(git -C a rev-parse HEAD)" ]
 	[ ! -e "b/new/$NEW" ]
