@@ -230,10 +230,12 @@ static int run(int signals)
 	bool ready = false;
 	int64_t now;
 
-	while (!crew.stopping || (crew.njobs && now_ms() < stop_at)) {
+	for (;;) {
 		now = now_ms();
 		read_events(now);
 		read_signals(signals, now);
+		if (crew.stopping && (!crew.njobs || now >= stop_at))
+			return EXIT_DONE;
 		for (size_t i = 0; i < crew.njobs; i++)
 			job_read(crew.jobs[i], false, plan_line);
 		if (!crew.stopping && now >= find_at)
@@ -249,7 +251,6 @@ static int run(int signals)
 		}
 		wait_for_events(signals, now);
 	}
-	return EXIT_DONE;
 }
 
 /* A member that was named: it must be one. */
