@@ -126,7 +126,7 @@ static void warn_no_base(struct member *m, const struct oids *frontier)
 
 /* How a round is to be done. */
 struct round {
-	bool dry_run, quiet, full;
+	bool dry_run, quiet, full, again;
 	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
 };
 
@@ -196,9 +196,12 @@ static int one_round(struct member *m, const struct round *how, struct oids *ref
 	if ((ret = record_disk(m, &ropts, &rec, err)) < 0)
 		goto done;
 	out->recorded |= rec.committed;
+	out->unfinished = rec.unfinished;
 	if (rec.changed && !how->quiet)
 		print_summary(how->dry_run ? "would record: " : "recorded: ", &rec.summary);
 	out->held |= record_warn(m, &rec);
+	if (!how->again)
+		record_warn_waiting(&rec);
 	if ((ret = known_heads(m, &rec, refused, &heads, err)) < 0 || !heads.n)
 		goto done;
 	if ((ret = history_frontier(&m->repo, &heads, &frontier, err)) < 0)
@@ -238,7 +241,7 @@ int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err
 	if (ret < 0)
 		return ret;
 	for (int i = 0; again && i < ROUNDS; i++) {
-		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, i + 1 == ROUNDS };
+		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, (flags & SYNC_AGAIN) != 0, i + 1 == ROUNDS };
 
 		ret = one_round(m, &how, &refused, out, &again, err);
 		if (ret == ERR_AGAIN && i + 1 < ROUNDS)
