@@ -84,19 +84,34 @@ static uint64_t count_bare(const char *buf, size_t len, char *last)
 	return n;
 }
 
+int arrival_begin(struct arrival *a, struct err *err)
+{
+	a->fd = file_open_tmp(a->disk, a->tmpfd, a->tmp, err);
+	if (a->fd >= 0)
+		return 0;
+	a->tmp[0] = '\0';
+	return a->fd;
+}
+
+int arrival_write(struct arrival *a, const char *buf, size_t len, struct err *err)
+{
+	if (!len)
+		return 0;
+	a->size += len;
+	a->crlf_size += len + count_bare(buf, len, &a->last);
+	return file_write_fd(a->fd, buf, len) ? err_errno(err, "cannot write the message to '%s'", a->disk->path) : 0;
+}
+
 int arrival_read(struct arrival *a, int fd, struct err *err)
 {
 	static char buf[CHUNK];
 	size_t have = 0;
 	bool begun = false, skip = false;
-	char last = '\0';
 	ssize_t n;
+	int rc = arrival_begin(a, err);
 
-	a->fd = file_open_tmp(a->disk, a->tmpfd, a->tmp, err);
-	if (a->fd < 0) {
-		a->tmp[0] = '\0';
-		return a->fd;
-	}
+	if (rc)
+		return rc;
 	do {
 		const char *s = buf;
 
@@ -115,12 +130,8 @@ int arrival_read(struct arrival *a, int fd, struct err *err)
 			s = s ? s + 1 : buf + have;
 			have -= (size_t)(s - buf);
 		}
-		if (have) {
-			a->size += have;
-			a->crlf_size += have + count_bare(s, have, &last);
-			if (file_write_fd(a->fd, s, have))
-				return err_errno(err, "cannot write the message to '%s'", a->disk->path);
-		}
+		if ((rc = arrival_write(a, s, have, err)))
+			return rc;
 		have = 0;
 	} while (n);
 	return a->size ? 0 : err_set(err, ERR_NOTFOUND, "the message is empty");
