@@ -67,10 +67,14 @@ crontab_lines() {
 	grep -q '^PATH=/usr/local/bin:' "$table"
 	git maildir init --name=mx1 "$HOME/Maildir" >/dev/null 2>&1 || { mkmaildir "$HOME/Maildir"; git maildir init --name=mx1 "$HOME/Maildir"; }
 	sed -n 's/^\* \* \* \* \* *//p' "$table" >line
-	[ "$(PATH="$TRASH/bin:$PATH" sh -c "$(cat line)")" = "<$HOME/Maildir>" ]
+	[ -s line ]
+	sh -c "$(cat line)" &
+	soon grep -q ready "$HOME/git-maildir-watch.log"
+	watch=$(pgrep -f "^git-maildir-watch --no-wait $HOME/Maildir")
 	# While one is there no other is started.
-	flock "$HOME/Maildir.git/maildir/watch" env PATH="$TRASH/bin:$PATH" sh -c "$(cat line)" >out || true
-	[ ! -s out ]
+	soon status_is 4 sh -c "$(cat line)"
+	kill "$watch"
+	wait
 	sed -n 's/^17 3 \* \* \* *//p' "$table" >line
 	sh -c "$(cat line)"
 }

@@ -358,6 +358,28 @@ static int fetch(struct member *m, char **names, size_t nnames, char ***answered
 	return ret;
 }
 
+/*
+ * Whether a peer's last known state is not merged so far. A fetch would replace it, and a peer that was made anew after it lost its disk may
+ * not have it any more.
+ */
+static bool is_unmerged(struct member *m)
+{
+	struct peers peers = { 0 };
+	struct oids heads = { 0 };
+	struct oid head;
+	struct err ignored;
+	bool more = false;
+
+	if (repo_head(&m->repo, &head, &ignored) == 0)
+		oids_add(&heads, &head);
+	if (peer_list(&peers, &m->repo, &ignored) == 0)
+		for (size_t i = 0; i < peers.n && !more; i++)
+			more = peers.v[i].known && history_has_more(&m->repo, &peers.v[i].head, &heads, &ignored) == 1;
+	peers_release(&peers);
+	oids_release(&heads);
+	return more;
+}
+
 static const char usage[] = "git maildir sync [--dry-run] [--local] [--no-push] [<peer>...]";
 
 int sync_main(int argc, char **argv)
@@ -398,6 +420,11 @@ int sync_main(int argc, char **argv)
 		return exit_error(&err);
 	if (background) {
 		status = sync_background(&m, push, queued, settle);
+		member_close(&m);
+		return status;
+	}
+	if (!local && !dry_run && is_unmerged(&m) && sync_local(&m, 0, &out, &err) < 0) {
+		status = exit_error(&err);
 		member_close(&m);
 		return status;
 	}

@@ -42,7 +42,7 @@ static int work(struct member *m, const struct job *j, bool verbose, int report)
 		status = EXIT_INCOMPLETE;
 	if (peer_list(&peers, &m->repo, &err) < 0)
 		return exit_error(&err);
-	dprintf(report, "name %s\nrecorded %d\n", m->repo.name, out.recorded);
+	dprintf(report, "name %s\nrecorded %d\npush %d\n", m->repo.name, out.recorded, m->repo.auto_push);
 	for (size_t i = 0; i < peers.n; i++)
 		dprintf(report, "peer %s %s\n", peers.v[i].name, peers.v[i].url);
 	peers_release(&peers);

@@ -53,7 +53,7 @@ static int64_t talk_due(const struct link *l)
 	int64_t due;
 
 	/* First what is on disk: then the peer is sent it together with the rest. */
-	if (l->job || l->ward->behind || l->ward->lock < 0 || !(l->fetch || l->push))
+	if (l->job || l->ward->behind || l->ward->lock < 0 || !(l->fetch || (l->push && !l->ward->silent)))
 		return PACE_NEVER;
 	due = later_of(l->fetch ? 0 : l->push_at, l->retry.next);
 	if (l->host) {
@@ -199,7 +199,7 @@ void plan_line(struct job *j, const char *text)
 
 static void work_ended(struct crew *c, struct ward *w, const struct job *j, int status, int64_t now)
 {
-	bool recorded = j->reported.len && strstr(j->reported.buf, "recorded 1");
+	bool recorded = j->reported.len && strstr(j->reported.buf, "\nrecorded 1\n");
 	char *save = NULL, *line, name[65] = "", url[2048], head[41] = "";
 	bool ok = status == EXIT_DONE || status == EXIT_INCOMPLETE;
 
@@ -215,6 +215,7 @@ static void work_ended(struct crew *c, struct ward *w, const struct job *j, int 
 		journal_say(w->root, "is in order again");
 	}
 	w->behind = false;
+	w->silent = j->reported.len && strstr(j->reported.buf, "\npush 0\n");
 	for (size_t i = 0; i < w->nlinks; i++)
 		w->links[i]->listed = false;
 	for (line = j->reported.len ? strtok_r(j->reported.buf, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))

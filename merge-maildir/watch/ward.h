@@ -58,6 +58,7 @@ struct ward {
 	bool walk;		/* directories came or went */
 	bool now;		/* a peer pushed: no settling */
 	bool full;		/* the next look is a full one */
+	bool silent;		/* maildir.autoPush is false: nothing is pushed */
 	bool behind;		/* nothing was done for it so far */
 	int64_t check_at;	/* when everything is looked at again */
 	struct retry retry;	/* of its own work */
