@@ -25,6 +25,7 @@ struct arrival {
 	uint64_t size, crlf_size;    /* in bytes; and if every line ended in CR LF, which is what IMAP tells its clients */
 	char last;		     /* the last byte that was written */
 	char name[NAME_LONGEST + 1]; /* its name in new/; "" before it is there */
+	int64_t placed_ns;	     /* CLOCK_BOOTTIME: then it was there */
 };
 
 /* arrival_open: opens a folder that is there. A missing tmp/ is made; a missing new/ is an error: mail that was in it would count as deleted. */
@@ -36,7 +37,7 @@ int arrival_begin(struct arrival *a, struct err *err);
 int arrival_write(struct arrival *a, const char *buf, size_t len, struct err *err);
 /*
  * arrival_place: gives it its name, "<seconds>.M<microseconds>P<pid>.<host>,S=<size>,W=<CRLF size>", its date, which is this second, and its place, replacing nothing. host holds
- * letters, digits, '-', '_' and '.'. ERR_AGAIN when the folder was removed meanwhile.
+ * letters, digits, '-', '_' and '.'. ERR_AGAIN when the folder was removed meanwhile. Whoever watches new/ by inotify(7) gets an event that is later than placed_ns.
  */
 int arrival_place(struct arrival *a, const char *host, struct err *err);
 /* arrival_withdraw: takes it back. 0, or 1 if it is not in new/ under its name any more: somebody has it. */

@@ -342,6 +342,7 @@ int delivery_wait(struct delivery *dl)
 	moment_now(&now);
 	raise_limits();
 	for (i = 0; i < dl->n; i++) {
+		now.ns = dl->targets[i]->arrival.placed_ns;
 		dl->targets[i]->await.since = now;
 		await_start(&dl->targets[i]->await);
 	}
