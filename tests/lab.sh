@@ -22,12 +22,13 @@ lab() {
 	"$TOP/scripts/lab" "$@"
 }
 
-# lab_ends: what its hosts logged is kept when a test failed.
+# lab_ends: what its hosts logged is kept when a test failed, and their mail.
 lab_ends() {
 	[ -d "$LAB/.lab" ] || return 0
 	if [ "${failures:-0}" != 0 ]; then
 		for host in "$LAB"/*/log; do
 			cp -r "$host" "$TRASH/log.$(basename "$(dirname "$host")")"
+			[ ! -d "${host%/log}/disk/home/joe" ] || cp -a "${host%/log}/disk/home/joe" "$TRASH/joe.$(basename "$(dirname "$host")")"
 		done
 	fi
 	lab down >&2
@@ -45,4 +46,13 @@ labwork() {
 		cat
 	} >"$HOME/script.py"
 	PYTHONPATH="$TOP/tests" PYTHONDONTWRITEBYTECODE=1 python3 "$HOME/script.py" "$@"
+}
+
+# lab_logs_are_quiet: no Dovecot and no Postfix saw anything that it warns of; no watch complained, but of peers that could not be reached.
+lab_logs_are_quiet() {
+	for log in "$LAB"/*/log; do
+		[ ! -f "$log/dovecot" ] || not grep -E 'Warning|Error|Fatal|Panic' "$log/dovecot" || return 1
+		[ ! -f "$log/postfix" ] || not grep -E 'warning|error|fatal|panic' "$log/postfix" || return 1
+		[ ! -f "$log/watch" ] || sed -n 'p' "$log/watch" | cat
+	done
 }
