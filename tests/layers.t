@@ -31,6 +31,8 @@ verdict 'disk includes only disk and core' "$(includes disk '|\.\./core/')"
 verdict 'repo includes only repo and core' "$(includes repo '|\.\./core/')"
 verdict 'cmd includes only what is in the source' "$(includes cmd '|\.\./(core|disk|repo)/')"
 
+verdict 'watch includes only what is in the source, and nobody includes it' \
+	"$(includes watch '|\.\./(cmd|core|disk|repo)/'; grep -n 'include.*"\.\./watch/' "$src"/*/*.[ch])"
 verdict 'tools include only what is below cmd' "$(includes tools '|\.\./(core|disk|repo)/')"
 
 pure='assert|ctype|errno|inttypes|limits|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|strings?'

@@ -171,6 +171,24 @@ foreign_refs() {
 }
 t 'refs that are not the pusher'\''s to write are refused' foreign_refs
 
+watched() {
+	begin
+	mkmsg a new "$NEW"
+	git -C a maildir record
+	# Whoever holds this lock is a watch to the others.
+	python3 -c 'import fcntl, subprocess
+f = open("b.git/maildir/watch", "w")
+fcntl.lockf(f, fcntl.LOCK_EX)
+subprocess.run(["git", "-C", "a", "maildir", "push"], check=True)'
+	settle
+	[ "$(git -C b rev-parse refs/remotes/a/main)" = "$(git -C a rev-parse HEAD)" ]
+	[ ! -e "b/new/$NEW" ]
+	git -C b maildir sync
+	settle
+	same_mail a b
+}
+t 'while a watch is there a push leaves the merge to it' watched
+
 unknown_peer() {
 	begin
 	git -C b maildir peer remove a
