@@ -8,7 +8,7 @@
 # shellcheck source=tests/lab.sh
 . "$TOP/tests/lab.sh"
 need_lab
-LAB_PARTITIONS=${LAB_PARTITIONS:-5} LAB_SECONDS=${LAB_SECONDS:-3} LAB_SEED=${LAB_SEED:-$(date +%s)}
+LAB_PARTITIONS=${LAB_PARTITIONS:-5} LAB_SECONDS=${LAB_SECONDS:-2.5} LAB_SEED=${LAB_SEED:-$(date +%s)}
 
 three_servers() {
 	lab_cluster a b c

@@ -22,10 +22,10 @@ lab() {
 	"$TOP/scripts/lab" "$@"
 }
 
-# lab_ends: what its hosts logged is kept when a test failed, and their mail.
+# lab_ends: what its hosts logged is kept when a test failed (or with KEEP), and their mail.
 lab_ends() {
 	[ -d "$LAB/.lab" ] || return 0
-	if [ "${failures:-0}" != 0 ]; then
+	if [ "${failures:-0}" != 0 ] || [ -n "${KEEP:-}" ]; then
 		for host in "$LAB"/*/log; do
 			cp -r "$host" "$TRASH/log.$(basename "$(dirname "$host")")"
 			[ ! -d "${host%/log}/disk/home/joe" ] || cp -a "${host%/log}/disk/home/joe" "$TRASH/joe.$(basename "$(dirname "$host")")"

@@ -15,7 +15,7 @@ from imapwork import Mail, Watcher, Worker, World
 from labwork import Different, Lab
 
 # For so many seconds nobody may make a commit when all are equal.
-QUIET = 4
+QUIET = 3
 
 
 class LabWorker(Worker):

@@ -17,7 +17,8 @@ struct sync_outcome {
 enum sync_flags {
 	SYNC_DRY_RUN = 1, /* print what would be recorded, and the plan */
 	SYNC_QUIET = 2,	  /* say nothing about what was done */
-	SYNC_FULL = 4	  /* record_opts.full */
+	SYNC_FULL = 4,	  /* record_opts.full */
+	SYNC_BORN = 8	  /* not where nothing is recorded yet: there init or clone is at work, or has to be run again. ERR_NOTFOUND then */
 };
 
 /*
