@@ -12,18 +12,7 @@ LAB_PARTITIONS=${LAB_PARTITIONS:-5} LAB_SECONDS=${LAB_SECONDS:-2.5} LAB_SEED=${L
 
 three_servers() {
 	lab_cluster a b c
-	labwork <<-'END'
-		before = lab.head("a")
-		session = lab.imap("a")
-		session.select("INBOX")
-		session.command("CREATE Work")
-		session.close()
-		# No Dovecot is to invent a UIDVALIDITY of its own for what is on its way to it.
-		while len({*lab.heads().values()}) > 1 or lab.head("a") == before:
-		    time.sleep(0.1)
-		time.sleep(2)
-		lab.wait_until_equal(timeout=30)
-	END
+	lab_inbox Work
 }
 t 'Three mail servers are one cluster.' three_servers
 
@@ -42,9 +31,6 @@ in_the_end() {
 }
 t 'Every message of every server is sound.' in_the_end
 
-servers_are_content() {
-	lab_logs_are_quiet
-}
-t 'No mail server saw anything that it warns of, and no watch had to complain but of peers that were out of reach.' servers_are_content
+t 'No mail server saw anything that it warns of, and no watch had to complain but of peers that were out of reach.' lab_logs_are_quiet
 
 done_testing

@@ -39,6 +39,25 @@ lab_cluster() {
 	lab up "$@" && lab cluster
 }
 
+# lab_inbox [FOLDER...]: a client opens the INBOX of the first host, and makes folders; then all have them. Had each server to make its INBOX known to clients
+# by itself, each would invent a UIDVALIDITY for it, of which one stays.
+lab_inbox() {
+	labwork "$@" <<-'END'
+		first, before = lab.hosts()[0], lab.head(lab.hosts()[0])
+		session = lab.imap(first)
+		session.select("INBOX")
+		for folder in sys.argv[1:]:
+		    session.command("CREATE " + folder)
+		session.close()
+		end = time.monotonic() + 30
+		while len({*lab.heads().values()}) > 1 or lab.head(first) == before:
+		    assert time.monotonic() < end, lab.heads()
+		    time.sleep(0.1)
+		lab.stays_equal(seconds=1)
+		lab.wait_until_equal(timeout=30)
+	END
+}
+
 # labwork: Python on standard input, which begins with "from labwork import *; lab = Lab()". Arguments are its sys.argv[1:].
 labwork() {
 	{
