@@ -174,6 +174,11 @@ class Lab:
                     found[m.group(1).decode() if m else f"{where}/{name}"] += 1
         return found
 
+    def queued(self, host):
+        """How many messages its Postfix has accepted and not delivered yet. When a host dies now, these are delivered again."""
+        spool = f"{self.path}/{host}/disk/var/spool/postfix"
+        return sum(len(files) for queue in ("incoming", "active", "deferred") for _, _, files in os.walk(f"{spool}/{queue}"))
+
     # -- clients
 
     def connect(self, host, port, to="127.0.0.1", timeout=30):
