@@ -234,12 +234,18 @@ done:
 int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err *err)
 {
 	struct oids refused = { 0 };
+	struct oid head;
 	bool again = true;
 	int ret = member_lock(m, err);
 
 	memset(out, 0, sizeof(*out));
 	if (ret < 0)
 		return ret;
+	if (flags & SYNC_BORN && (ret = repo_head(&m->repo, &head, err)) < 0) {
+		if (ret == ERR_NOTFOUND)
+			err_set(err, ret, "nothing is recorded there yet: 'git maildir init' or 'git maildir clone' must come to its end first");
+		again = false;
+	}
 	for (int i = 0; again && i < ROUNDS; i++) {
 		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, (flags & SYNC_AGAIN) != 0, i + 1 == ROUNDS };
 
@@ -303,7 +309,7 @@ static int sync_background(struct member *m, bool push, int fd, long settle)
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
 	if (fd >= 0)
 		close(fd);
-	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET, &out, &err)) < 0)
+	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET | SYNC_BORN, &out, &err)) < 0)
 		return exit_error(&err);
 	upkeep_after(m);
 	if (!push || !m->repo.auto_push)

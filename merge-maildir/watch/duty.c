@@ -52,7 +52,7 @@ static int work(struct member *m, const struct job *j, bool verbose, int report)
 	struct err err;
 	int status = EXIT_DONE;
 
-	if (sync_local(m, (verbose ? 0 : SYNC_QUIET) | (j->full ? SYNC_FULL : 0) | SYNC_AGAIN, &out, &err) < 0)
+	if (sync_local(m, SYNC_BORN | (verbose ? 0 : SYNC_QUIET) | (j->full ? SYNC_FULL : 0) | SYNC_AGAIN, &out, &err) < 0)
 		return exit_error(&err);
 	if (out.held)
 		status = EXIT_INCOMPLETE;
