@@ -45,14 +45,15 @@ $(O)/git-merge-maildir $(O)/merge-maildir: $(O)/git-maildir
 # The daemon is a program of its own: what it needs besides would make every command start later.
 $(O)/git-maildir-watch: $(WATCH) $(filter-out $(O)/cmd/main.o,$(CMD)) $(O)/repo.a $(O)/disk.a $(O)/core.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS) -linotifytools
-$(TOOLS:%=$(O)/%): $(O)/%: $(O)/tools/%.o $(TOOL_PARTS) $(O)/repo.a $(O)/disk.a $(O)/core.a
+$(TOOLS:%=$(O)/%): $(O)/%: $(O)/tools/%.o $(O)/tools.a $(O)/repo.a $(O)/disk.a $(O)/core.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(O)/core.a: $(CORE)
 $(O)/disk.a: $(DISK)
 $(O)/repo.a: $(REPO)
+$(O)/tools.a: $(TOOL_PARTS)
 $(O)/watch.a: $(filter-out $(O)/watch/main.o $(O)/watch/plan.o $(O)/watch/job.o $(O)/watch/duty.o,$(WATCH))
-$(O)/core.a $(O)/disk.a $(O)/repo.a $(O)/watch.a:
+$(O)/core.a $(O)/disk.a $(O)/repo.a $(O)/watch.a $(O)/tools.a:
 	rm -f $@
 	$(AR) rcs $@ $^
 

@@ -30,6 +30,9 @@ no_mail() {
 	find "$1/new" "$1/tmp" -mindepth 1 >found
 	[ ! -s found ] || { cat found; return 1; }
 }
+no_tmp() {
+	[ -z "$(find "$1" -path '*/tmp/*')" ]
+}
 fresh_member() {
 	settle
 	rm -rf "$1" "$1.git"
@@ -158,6 +161,7 @@ large() {
 		        f.write(r.randbytes(65536) + b'\r\n\n')
 	END
 	(
+		# shellcheck disable=SC3045 # dash and bash have it
 		ulimit -v 40000
 		deliver 0 --ack=0 a <expected
 	)
@@ -221,7 +225,7 @@ new_folder() {
 	deliver 0 --ack=0 --folder=New/Sub a <new
 	cmp new "$(the_one a/.New.Sub)"
 	[ -d a/.New.Sub/cur ] && [ -f a/.New.Sub/maildirfolder ] && [ ! -e a/.New ]
-	[ -z "$(ls -A a/tmp a/.New.Sub/tmp | grep -v :)" ]
+	no_tmp a
 	[ "$(stat -c %a a/.New.Sub)" = 700 ]
 	settle
 	git -C a log --format=%B | grep 'New/Sub.*1 delivered'
@@ -240,12 +244,12 @@ fs_folder() {
 t 'a new folder is laid out as the others are' fs_folder
 at_once_folder() {
 	rm -rf a/.Race
-	for i in 1 2 3 4 5 6 7 8; do
+	for _ in 1 2 3 4 5 6 7 8; do
 		git-maildir-deliver --ack=0 --folder=Race a <msg &
 	done
 	wait
 	[ "$(find a/.Race/new -type f | wc -l)" = 8 ]
-	[ -z "$(ls -A a/tmp a/.Race/tmp | grep -v :)" ]
+	no_tmp a
 }
 t 'eight at once make one folder' at_once_folder
 no_folder() {
@@ -336,7 +340,7 @@ no_member() {
 	says 'git maildir init'
 	deliver 75 "$TRASH/nowhere" <msg
 	says 'nowhere'
-	deliver 75 msg <msg
+	deliver 75 "$TRASH/msg" <msg
 	deliver 75 <msg
 	(unset HOME; deliver 75 <msg; says HOME)
 	no_mail plain
@@ -408,7 +412,7 @@ read_only() {
 	status=0
 	setpriv --reuid=5000 --regid=5000 --clear-groups env HOME=/nonexistent GIT_CONFIG_GLOBAL=/dev/null bin/git-maildir-deliver --ack=0 a <msg 2>said || status=$?
 	cat said
-	[ $status = 75 ]
+	[ "$status" = 75 ]
 	grep 'denied' said
 	no_mail a
 	# And not as root into somebody else's.
@@ -427,17 +431,15 @@ disk_full() {
 	rm -rf small small.git
 	mkdir small
 	mount -t tmpfs -o size=2m,mode=700 tmpfs small
+	trap 'umount -l "$TRASH/small"' EXIT
 	mkmaildir small
 	git maildir init --name=small --git-dir=small.git small
 	head -c 3000000 /dev/zero >large
-	status=0
-	deliver 75 --ack=0 small <large || status=$?
-	says 'No space' || status=$?
-	no_mail small || status=$?
-	deliver 0 --ack=0 small <msg || status=$?
+	deliver 75 --ack=0 small <large
+	says 'No space'
+	no_mail small
+	deliver 0 --ack=0 small <msg
 	settle
-	umount small
-	return "$status"
 }
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	t 'a full disk: nothing is left, and the mail server is to try again' disk_full
@@ -473,11 +475,11 @@ killed() {
 	fresh_member a
 	for signal in TERM HUP; do
 		half a
-		kill -$signal "$half"
+		kill -s "$signal" "$half"
 		status=0
 		wait "$half" || status=$?
 		exec 8>&-
-		[ $status = 75 ]
+		[ "$status" = 75 ]
 		says 'signal'
 		no_mail a
 	done
@@ -553,10 +555,10 @@ at_once() {
 	before=$(git -C a rev-list --count HEAD)
 	for p in 1 2 3 4 5 6 7 8; do
 		for n in 1 2 3 4 5; do
-			printf 'Subject: %s of %s\n\n' $n $p >at-once.$p.$n
-			git-maildir-deliver --ack-timeout=60 a <at-once.$p.$n || echo "$p.$n: status $?"
-			is_on b at-once.$p.$n || echo "$p.$n is not on b"
-		done >at-once.$p 2>&1 &
+			printf 'Subject: %s of %s\n\n' "$n" "$p" >"at-once.$p.$n"
+			git-maildir-deliver --ack-timeout=60 a <"at-once.$p.$n" || echo "$p.$n: status $?"
+			is_on b "at-once.$p.$n" || echo "$p.$n is not on b"
+		done >"at-once.$p" 2>&1 &
 	done
 	wait
 	cat at-once.?
@@ -564,7 +566,7 @@ at_once() {
 	settle
 	commits=$(($(git -C a rev-list --count HEAD) - before))
 	echo "$commits commits"
-	[ $commits -lt 40 ]
+	[ "$commits" -lt 40 ]
 	clean a b
 	same_mail a b
 }
@@ -654,10 +656,10 @@ more_than_there_are() {
 	deliver 75 --ack=2 --too-few=defer a <msg
 	says 'deferred: 2 peers were asked for, and there are 1'
 	no_mail a
-	printf 'Subject: More\n\n' >more
-	deliver 0 --ack=2 --ack-timeout=60 a <more
+	printf 'Subject: More\n\n' >many
+	deliver 0 --ack=2 --ack-timeout=60 a <many
 	says 'accepted: .* is on 1 of 1 peers so far, 2 were asked for'
-	is_on b more
+	is_on b many
 	settle
 }
 t 'more peers are asked for than there are: nobody waits for those' more_than_there_are
@@ -676,7 +678,7 @@ end_of() {
 	wait "$waits" || status=$?
 	cat said
 	reachable
-	[ $status = "$1" ] || { echo "status $status"; return 1; }
+	[ "$status" = "$1" ] || { echo "status $status"; return 1; }
 }
 client_has_it() {
 	waits --too-few=defer
@@ -813,7 +815,7 @@ nobody_to_start() {
 	cp "$BUILD/git-maildir-deliver" single/
 	status=0
 	single/git-maildir-deliver --ack-timeout=0 a <msg 2>said || status=$?
-	[ $status = 0 ]
+	[ "$status" = 0 ]
 	says 'accepted: .*single/git-maildir'
 	single/git-maildir-deliver --ack=0 a <for1 2>said
 	says 'recorded later'

@@ -8,7 +8,8 @@ made_mail() {
 	cd "$TOP"
 	TMPDIR=$TRASH scripts/demo >"$TRASH/out"
 	grep -q 'All three hold the same' "$TRASH/out"
-	grep -q 'mx3 has it after' "$TRASH/out"
+	grep -q 'durable on two members' "$TRASH/out"
+	grep -q 'mx2 and mx3 have it after' "$TRASH/out"
 	not grep -q "$(printf '\033')" "$TRASH/out"
 	[ -z "$(ls -d "$TRASH"/git-maildir-demo.* 2>/dev/null)" ]
 }

@@ -73,6 +73,43 @@ with_mail_there() {
 }
 t 'changes there that were not recorded yet are recorded and merged' with_mail_there
 
+# A peer that lost its disk and was made anew does not have what it pushed before.
+made_anew() {
+	begin
+	mv b.git/hooks/post-receive post-receive
+	mkmsg a new "$NEW"
+	git -C a maildir record --no-push >/dev/null
+	git -C a push -q b
+	[ ! -e "b/new/$NEW" ]
+	rm "a/new/$NEW"
+	git -C a update-ref refs/heads/main HEAD^
+	git -C a read-tree HEAD
+}
+anew_pushes() {
+	made_anew
+	not git -C a push b "$to_a" 2>said
+	grep -q 'refs/remotes/a/main.* is not merged yet' said || { cat said; return 1; }
+	soon [ -f "b/new/$NEW" ]
+	settle
+	mv post-receive b.git/hooks/
+	git -C a push -q b "$to_a"
+	settle
+	git -C a maildir sync
+	[ -f "a/new/$NEW" ]
+	settle
+	same_mail a b
+}
+t 'a peer that was made anew does not take away what it had pushed and nobody has merged so far' anew_pushes
+
+anew_fetched() {
+	made_anew
+	git -C b maildir sync
+	[ -f "b/new/$NEW" ]
+	settle
+	soon same_mail a b
+}
+t 'nor does a fetch from it' anew_fetched
+
 to_the_branch() {
 	begin
 	mkmsg a new "$NEW" 'To the branch' 1222222222
@@ -170,6 +207,24 @@ foreign_refs() {
 	same_mail a b
 }
 t 'refs that are not the pusher'\''s to write are refused' foreign_refs
+
+watched() {
+	begin
+	mkmsg a new "$NEW"
+	git -C a maildir record
+	# Whoever holds this lock is a watch to the others.
+	python3 -c 'import fcntl, subprocess
+f = open("b.git/maildir/watch", "w")
+fcntl.lockf(f, fcntl.LOCK_EX)
+subprocess.run(["git", "-C", "a", "maildir", "push"], check=True)'
+	settle
+	[ "$(git -C b rev-parse refs/remotes/a/main)" = "$(git -C a rev-parse HEAD)" ]
+	[ ! -e "b/new/$NEW" ]
+	git -C b maildir sync
+	settle
+	same_mail a b
+}
+t 'while a watch is there a push leaves the merge to it' watched
 
 unknown_peer() {
 	begin

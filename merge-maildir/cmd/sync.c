@@ -234,12 +234,18 @@ done:
 int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err *err)
 {
 	struct oids refused = { 0 };
+	struct oid head;
 	bool again = true;
 	int ret = member_lock(m, err);
 
 	memset(out, 0, sizeof(*out));
 	if (ret < 0)
 		return ret;
+	if (flags & SYNC_BORN && (ret = repo_head(&m->repo, &head, err)) < 0) {
+		if (ret == ERR_NOTFOUND)
+			err_set(err, ret, "nothing is recorded there yet: 'git maildir init' or 'git maildir clone' must come to its end first");
+		again = false;
+	}
 	for (int i = 0; again && i < ROUNDS; i++) {
 		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, (flags & SYNC_AGAIN) != 0, i + 1 == ROUNDS };
 
@@ -303,7 +309,7 @@ static int sync_background(struct member *m, bool push, int fd, long settle)
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
 	if (fd >= 0)
 		close(fd);
-	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET, &out, &err)) < 0)
+	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET | SYNC_BORN, &out, &err)) < 0)
 		return exit_error(&err);
 	upkeep_after(m);
 	if (!push || !m->repo.auto_push)
@@ -361,6 +367,28 @@ static int fetch(struct member *m, char **names, size_t nnames, char ***answered
 	return ret;
 }
 
+/*
+ * Whether a peer's last known state is not merged so far. A fetch would replace it, and a peer that was made anew after it lost its disk may
+ * not have it any more.
+ */
+static bool is_unmerged(struct member *m)
+{
+	struct peers peers = { 0 };
+	struct oids heads = { 0 };
+	struct oid head;
+	struct err ignored;
+	bool more = false;
+
+	if (repo_head(&m->repo, &head, &ignored) == 0)
+		oids_add(&heads, &head);
+	if (peer_list(&peers, &m->repo, &ignored) == 0)
+		for (size_t i = 0; i < peers.n && !more; i++)
+			more = peers.v[i].known && history_has_more(&m->repo, &peers.v[i].head, &heads, &ignored) == 1;
+	peers_release(&peers);
+	oids_release(&heads);
+	return more;
+}
+
 static const char usage[] = "git maildir sync [--dry-run] [--local] [--no-push] [<peer>...]";
 
 int sync_main(int argc, char **argv)
@@ -401,6 +429,11 @@ int sync_main(int argc, char **argv)
 		return exit_error(&err);
 	if (background) {
 		status = sync_background(&m, push, queued, settle);
+		member_close(&m);
+		return status;
+	}
+	if (!local && !dry_run && is_unmerged(&m) && sync_local(&m, 0, &out, &err) < 0) {
+		status = exit_error(&err);
 		member_close(&m);
 		return status;
 	}

@@ -78,7 +78,7 @@ void gitcmd_show(struct bytes *out, const char *line, size_t max)
 {
 	size_t n = 0;
 
-	for (; line[n] && n < max; n++) {
+	for (; n < max && line[n]; n++) {
 		unsigned char c = (unsigned char)line[n];
 
 		if (c < 0x20 || c > 0x7e)

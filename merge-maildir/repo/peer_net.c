@@ -64,15 +64,14 @@ static int unreachable(struct talk *t)
 }
 
 /*
- * A connection that others had left may have died under us, or cannot be made in this way at all: then once more with a connection of its own, before the peer is called unreachable. Not when the peer was
- * silent for its whole time: it was given that.
+ * A connection that others had left may have died under us; then git knows no more than that the other end is gone. Or ssh cannot make one that is shared at all. In both cases once more with a connection of
+ * its own, before the peer is called unreachable. Not when the peer was silent for its whole time: it was given that.
  */
-static bool lost_connection(struct talk *t)
+static bool lost_connection(const struct talk *t)
 {
-	if (!t->socket || t->alone || t->run.status <= 0 || t->result->state != ERR_UNREACHABLE)
+	if (!t->socket || t->alone || t->run.status != 128 || t->result->state != ERR_UNREACHABLE)
 		return false;
-	return t->shared ? says(&t->run.err, "Could not read from remote repository") || says(&t->run.err, "hung up unexpectedly")
-			 : says(&t->run.err, "mux") || says(&t->run.err, "ControlPath") || says(&t->run.err, "unix_listener");
+	return t->shared ? !reason_is_there(&t->run.err) : says(&t->run.err, "muxserver") || says(&t->run.err, "ControlPath") || says(&t->run.err, "unix_listener");
 }
 
 /* What became of it: 0 or an error. May set again. */

@@ -154,3 +154,14 @@ char *reason_remote(char *out, size_t size, const struct bytes *err)
 	}
 	return print(out, size, "", 0);
 }
+
+bool reason_is_there(const struct bytes *err)
+{
+	const char *s;
+	size_t len;
+
+	for (size_t end = err->len; prev_line(err, &end, &s, &len);)
+		if (!is_noise(s, len))
+			return true;
+	return false;
+}

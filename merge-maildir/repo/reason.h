@@ -6,6 +6,7 @@
 #ifndef REASON_H
 #define REASON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../core/mem.h"
@@ -17,5 +18,8 @@
  */
 char *reason_of(char *out, size_t size, const struct bytes *err);
 char *reason_remote(char *out, size_t size, const struct bytes *err);
+
+/* reason_is_there: whether any line says more than that the other end is gone. */
+bool reason_is_there(const struct bytes *err);
 
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../cmd/exit.h"
+#include "../repo/watcher.h"
 #include "duty.h"
 #include "plan.h"
 
@@ -242,10 +243,12 @@ static int run(int signals)
 	bool ready = false, more;
 	int64_t now;
 
-	while (!crew.stopping || ((crew.njobs || plan_next(&crew, 0) == 0) && now_ms() < stop_at)) {
+	for (;;) {
 		now = now_ms();
 		more = read_events(now);
 		read_signals(signals, now);
+		if (crew.stopping && (now >= stop_at || !(crew.njobs || plan_next(&crew, 0) == 0)))
+			break;
 		for (size_t i = 0; i < crew.njobs; i++)
 			job_read(crew.jobs[i], false, plan_line);
 		if (!crew.stopping && now >= find_at)
@@ -255,6 +258,7 @@ static int run(int signals)
 			look(now);
 		if (!ready && !crew.stopping) {
 			/* Whatever happens from here on is noticed: watches stand, or stand before the first look. */
+			journal_say(NULL, "ready: %zu Maildir%s", crew.wards.n, crew.wards.n == 1 ? "" : "s");
 			journal_notify("READY=1");
 			ready = true;
 		}
@@ -285,7 +289,15 @@ static int add_named(const char *path, struct err *err)
 
 static int usage(bool help)
 {
-	return exit_usage("git maildir watch [--settle=<ms>] [--check=<s>] [--verbose] [--all=<dir>] [<maildir>...]", help);
+	return exit_usage("git maildir watch [--settle=<ms>] [--check=<s>] [--verbose] [--no-wait] [--all=<dir>] [<maildir>...]", help);
+}
+
+/* --no-wait: what another process watches is left to it. */
+static void leave_watched(void)
+{
+	for (size_t i = crew.wards.n; i-- > 0;)
+		if (watcher_is_there(crew.wards.v[i]->gitdir))
+			wards_remove(&crew.wards, crew.wards.v[i]);
 }
 
 static bool number(const char *s, int64_t most, int64_t *out)
@@ -303,8 +315,10 @@ int main(int argc, char **argv)
 {
 	static const struct option longopts[] = { { "settle", required_argument, NULL, 's' }, { "check", required_argument, NULL, 'c' },
 						  { "verbose", no_argument, NULL, 'v' },      { "all", required_argument, NULL, 'a' },
+						  { "no-wait", no_argument, NULL, 'n' },
 						  { "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 } };
 	struct rlimit files;
+	bool no_wait = false;
 	struct err err;
 	int c, signals;
 
@@ -319,6 +333,7 @@ int main(int argc, char **argv)
 				return usage(false);
 			crew.check *= SECOND;
 			break;
+		case 'n': no_wait = true; break;
 		case 'v': crew.verbose = true; break;
 		case 'a': all_below = optarg; break;
 		default: return usage(c == 'h');
@@ -338,6 +353,10 @@ int main(int argc, char **argv)
 			return exit_error(&err);
 	if (optind == argc && !all_below && add_named(".", &err) < 0)
 		return exit_error(&err);
+	if (no_wait)
+		leave_watched();
+	if (!crew.wards.n && !all_below)
+		return EXIT_BUSY;
 	if (all_below && access(all_below, R_OK | X_OK) < 0) {
 		err_errno(&err, "cannot read '%s'", all_below);
 		return exit_error(&err);

@@ -212,9 +212,18 @@ void plan_line(struct job *j, const char *text)
 		journal_say(j->ward->root, "%s", text);
 }
 
+/* One that is under way may have begun too early to say what was recorded by now. */
+static void push_soon(struct link *l)
+{
+	if (l && !l->push) {
+		l->push = true;
+		l->push_at = 0;
+	}
+}
+
 static void work_ended(struct crew *c, struct ward *w, const struct job *j, int status, int64_t now)
 {
-	bool recorded = j->reported.len && strstr(j->reported.buf, "recorded 1");
+	bool recorded = j->reported.len && strstr(j->reported.buf, "\nrecorded 1\n");
 	char *save = NULL, *line, name[65] = "", url[2048], head[41] = "";
 	bool ok = status == EXIT_DONE || status == EXIT_INCOMPLETE;
 
@@ -241,6 +250,8 @@ static void work_ended(struct crew *c, struct ward *w, const struct job *j, int 
 	for (line = j->reported.len ? strtok_r(j->reported.buf, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "peer %64s %2047[^\n]", name, url) == 2)
 			ward_set_link(&c->wards, w, name, url);
+		else if (sscanf(line, "unsent %64s", name) == 1 && w->auto_push)
+			push_soon(ward_link(w, name));
 		else if (sscanf(line, "name %64s", w->name) != 1 && sscanf(line, "head %40s", head) != 1)
 			w->auto_push = !strcmp(line, "push 1") || (w->auto_push && strcmp(line, "push 0") != 0);
 	ward_drop_links(w);

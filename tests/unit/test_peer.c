@@ -364,7 +364,7 @@ static void ssh_does_not_ask_for_passwords(void **state)
 	setenv("PATH", ours, 1);
 	all(false, false);
 	assert_string_equal(res[0].err.msg, "cannot reach peer 'c' at 'ssh://host/c': Connection refused");
-	must("grep -q 'BatchMode=yes.*ConnectTimeout=10' args && rm args");
+	must("grep -q 'BatchMode=yes.*ConnectTimeout=5 ' args && rm args");
 	must("git -C a config core.sshCommand 'ssh -o UsersOwn=1'");
 	all(false, false);
 	must("grep -q UsersOwn=1 args && ! grep -q BatchMode args");

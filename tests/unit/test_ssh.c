@@ -129,6 +129,11 @@ static void a_host_key_is_one_line(void **state)
 		reason_of(out, sizeof(out), &b);
 	}
 	bytes_release(&b);
+	bytes_addstr(&b, "mux_client_request_session: read from master failed: Broken pipe\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n");
+	assert_false(reason_is_there(&b));
+	bytes_addstr(&b, "git-maildir-shell: no\n");
+	assert_true(reason_is_there(&b));
+	bytes_release(&b);
 	reason_is("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n", "its host key has changed: if that is right, remove the old one, 'known_hosts'");
 	reason_is("mux_client_request_session: session request failed: Session open refused by peer\nControlSocket /run/x already exists, disabling multiplexing\n"
 		  "git-maildir-shell: 'x' is not for you\nfatal: Could not read from remote repository.\n", "git-maildir-shell: 'x' is not for you");
