@@ -73,6 +73,43 @@ with_mail_there() {
 }
 t 'changes there that were not recorded yet are recorded and merged' with_mail_there
 
+# A peer that lost its disk and was made anew does not have what it pushed before.
+made_anew() {
+	begin
+	mv b.git/hooks/post-receive post-receive
+	mkmsg a new "$NEW"
+	git -C a maildir record --no-push >/dev/null
+	git -C a push -q b
+	[ ! -e "b/new/$NEW" ]
+	rm "a/new/$NEW"
+	git -C a update-ref refs/heads/main HEAD^
+	git -C a read-tree HEAD
+}
+anew_pushes() {
+	made_anew
+	not git -C a push b "$to_a" 2>said
+	grep -q 'refs/remotes/a/main.* is not merged yet' said || { cat said; return 1; }
+	soon [ -f "b/new/$NEW" ]
+	settle
+	mv post-receive b.git/hooks/
+	git -C a push -q b "$to_a"
+	settle
+	git -C a maildir sync
+	[ -f "a/new/$NEW" ]
+	settle
+	same_mail a b
+}
+t 'a peer that was made anew does not take away what it had pushed and nobody has merged so far' anew_pushes
+
+anew_fetched() {
+	made_anew
+	git -C b maildir sync
+	[ -f "b/new/$NEW" ]
+	settle
+	soon same_mail a b
+}
+t 'nor does a fetch from it' anew_fetched
+
 to_the_branch() {
 	begin
 	mkmsg a new "$NEW" 'To the branch' 1222222222

@@ -129,6 +129,32 @@ static int check_tree(struct member *m, const struct oid *old, const struct oid 
 	return ret;
 }
 
+/*
+ * A member that was made anew after it lost its disk does not have what it had pushed before. As long as that is not merged here, nothing but the peer's ref
+ * holds it, and a push must not take it away.
+ */
+static int keep_unmerged(struct member *m, const char *ref, const struct oid *old, const struct oid *new, struct err *err)
+{
+	struct oids others = { 0 };
+	struct err ignored;
+	struct oid head;
+	int ret = history_is_ancestor(&m->repo, old, new, &ignored);
+
+	if (ret)
+		return 0;
+	oids_add(&others, new);
+	if (repo_head(&m->repo, &head, &ignored) == 0)
+		oids_add(&others, &head);
+	ret = history_has_more(&m->repo, old, &others, &ignored);
+	oids_release(&others);
+	if (ret <= 0)
+		return 0;
+	/* Not that the pusher has to wait for somebody to look at it. */
+	if (!watcher_is_there(m->repo.gitdir))
+		member_spawn(m, (const char *const[]){ "sync", "--background", NULL });
+	return err_set(err, ERR_BUSY, "'%s' is not merged yet: try again", ref);
+}
+
 static int update_ref(struct member *m, int argc, char **argv, struct err *err)
 {
 	struct oid old, new;
@@ -152,6 +178,8 @@ static int update_ref(struct member *m, int argc, char **argv, struct err *err)
 		if (!ret)
 			return err_set(err, ERR_UNSAFE, "'%s' has mail that you have not: fetch and merge first", argv[0]);
 	}
+	if (!strncmp(argv[0], "refs/remotes/", 13) && !oid_is_zero(&old) && (ret = keep_unmerged(m, argv[0], &old, &new, err)) < 0)
+		return ret;
 	return check_tree(m, oid_is_zero(&old) ? NULL : &old, &new, err);
 }
 

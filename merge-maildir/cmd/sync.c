@@ -126,7 +126,7 @@ static void warn_no_base(struct member *m, const struct oids *frontier)
 
 /* How a round is to be done. */
 struct round {
-	bool dry_run, quiet, full;
+	bool dry_run, quiet, full, again;
 	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
 };
 
@@ -196,9 +196,12 @@ static int one_round(struct member *m, const struct round *how, struct oids *ref
 	if ((ret = record_disk(m, &ropts, &rec, err)) < 0)
 		goto done;
 	out->recorded |= rec.committed;
+	out->unfinished = rec.unfinished;
 	if (rec.changed && !how->quiet)
 		print_summary(how->dry_run ? "would record: " : "recorded: ", &rec.summary);
 	out->held |= record_warn(m, &rec);
+	if (!how->again)
+		record_warn_waiting(&rec);
 	if ((ret = known_heads(m, &rec, refused, &heads, err)) < 0 || !heads.n)
 		goto done;
 	if ((ret = history_frontier(&m->repo, &heads, &frontier, err)) < 0)
@@ -244,7 +247,7 @@ int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err
 		again = false;
 	}
 	for (int i = 0; again && i < ROUNDS; i++) {
-		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, i + 1 == ROUNDS };
+		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, (flags & SYNC_AGAIN) != 0, i + 1 == ROUNDS };
 
 		ret = one_round(m, &how, &refused, out, &again, err);
 		if (ret == ERR_AGAIN && i + 1 < ROUNDS)
@@ -364,6 +367,28 @@ static int fetch(struct member *m, char **names, size_t nnames, char ***answered
 	return ret;
 }
 
+/*
+ * Whether a peer's last known state is not merged so far. A fetch would replace it, and a peer that was made anew after it lost its disk may
+ * not have it any more.
+ */
+static bool is_unmerged(struct member *m)
+{
+	struct peers peers = { 0 };
+	struct oids heads = { 0 };
+	struct oid head;
+	struct err ignored;
+	bool more = false;
+
+	if (repo_head(&m->repo, &head, &ignored) == 0)
+		oids_add(&heads, &head);
+	if (peer_list(&peers, &m->repo, &ignored) == 0)
+		for (size_t i = 0; i < peers.n && !more; i++)
+			more = peers.v[i].known && history_has_more(&m->repo, &peers.v[i].head, &heads, &ignored) == 1;
+	peers_release(&peers);
+	oids_release(&heads);
+	return more;
+}
+
 static const char usage[] = "git maildir sync [--dry-run] [--local] [--no-push] [<peer>...]";
 
 int sync_main(int argc, char **argv)
@@ -404,6 +429,11 @@ int sync_main(int argc, char **argv)
 		return exit_error(&err);
 	if (background) {
 		status = sync_background(&m, push, queued, settle);
+		member_close(&m);
+		return status;
+	}
+	if (!local && !dry_run && is_unmerged(&m) && sync_local(&m, 0, &out, &err) < 0) {
+		status = exit_error(&err);
 		member_close(&m);
 		return status;
 	}

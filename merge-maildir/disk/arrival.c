@@ -84,19 +84,34 @@ static uint64_t count_bare(const char *buf, size_t len, char *last)
 	return n;
 }
 
+int arrival_begin(struct arrival *a, struct err *err)
+{
+	a->fd = file_open_tmp(a->disk, a->tmpfd, a->tmp, err);
+	if (a->fd >= 0)
+		return 0;
+	a->tmp[0] = '\0';
+	return a->fd;
+}
+
+int arrival_write(struct arrival *a, const char *buf, size_t len, struct err *err)
+{
+	if (!len)
+		return 0;
+	a->size += len;
+	a->crlf_size += len + count_bare(buf, len, &a->last);
+	return file_write_fd(a->fd, buf, len) ? err_errno(err, "cannot write the message to '%s'", a->disk->path) : 0;
+}
+
 int arrival_read(struct arrival *a, int fd, struct err *err)
 {
 	static char buf[CHUNK];
 	size_t have = 0;
 	bool begun = false, skip = false;
-	char last = '\0';
 	ssize_t n;
+	int rc = arrival_begin(a, err);
 
-	a->fd = file_open_tmp(a->disk, a->tmpfd, a->tmp, err);
-	if (a->fd < 0) {
-		a->tmp[0] = '\0';
-		return a->fd;
-	}
+	if (rc)
+		return rc;
 	do {
 		const char *s = buf;
 
@@ -115,12 +130,8 @@ int arrival_read(struct arrival *a, int fd, struct err *err)
 			s = s ? s + 1 : buf + have;
 			have -= (size_t)(s - buf);
 		}
-		if (have) {
-			a->size += have;
-			a->crlf_size += have + count_bare(s, have, &last);
-			if (file_write_fd(a->fd, s, have))
-				return err_errno(err, "cannot write the message to '%s'", a->disk->path);
-		}
+		if ((rc = arrival_write(a, s, have, err)))
+			return rc;
 		have = 0;
 	} while (n);
 	return a->size ? 0 : err_set(err, ERR_NOTFOUND, "the message is empty");
@@ -138,18 +149,26 @@ static bool is_in_place(const struct arrival *a)
 	return !fstat(a->newfd, &was) && !fstatat(a->disk->root, path, &is, AT_SYMLINK_NOFOLLOW) && is.st_dev == was.st_dev && is.st_ino == was.st_ino;
 }
 
-static int close_durably(struct arrival *a, const struct timespec *now, struct err *err)
+static int make_durable(const struct arrival *a, const struct timespec *now, struct err *err)
 {
 	struct timespec times[2] = { *now, *now };
-	int rc = 0;
 
 	/* The second that is in the name, or the date would have to be recorded. */
-	if (futimens(a->fd, times) || fsync(a->fd))
-		rc = err_errno(err, "cannot write the message to '%s'", a->disk->path);
-	if (close(a->fd) && !rc)
-		rc = err_errno(err, "cannot write the message to '%s'", a->disk->path);
+	return futimens(a->fd, times) || fsync(a->fd) ? err_errno(err, "cannot write the message to '%s'", a->disk->path) : 0;
+}
+
+/*
+ * Who waits for the message to be recorded waits for a record that began after this moment; one that began in the instant before it may be the only one, unless something happens after it: so the
+ * file, which is open for writing, is closed now.
+ */
+static void note_moment(struct arrival *a)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	a->placed_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	close(a->fd);
 	a->fd = -1;
-	return rc;
 }
 
 int arrival_place(struct arrival *a, const char *host, struct err *err)
@@ -161,7 +180,7 @@ int arrival_place(struct arrival *a, const char *host, struct err *err)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	usec = now.tv_nsec / 1000;
-	if ((rc = close_durably(a, &now, err)))
+	if ((rc = make_durable(a, &now, err)))
 		return rc;
 	do {
 		snprintf(name, sizeof(name), "%lld.M%ldP%ld.%s,S=%llu,W=%llu", (long long)now.tv_sec, usec++, (long)a->disk->pid, host,
@@ -171,6 +190,7 @@ int arrival_place(struct arrival *a, const char *host, struct err *err)
 	if (rc)
 		return err_errno(err, "cannot put the message into folder '%s'", shown(a->folder));
 	a->tmp[0] = '\0';
+	note_moment(a);
 	if (!is_in_place(a))
 		rc = err_set(err, ERR_AGAIN, "folder '%s' was removed meanwhile", shown(a->folder));
 	else if (file_sync_dir(a->newfd))

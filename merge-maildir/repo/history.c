@@ -422,6 +422,27 @@ int history_frontier(struct repo *r, const struct oids *heads, struct oids *out,
 	return rc;
 }
 
+int history_has_more(struct repo *r, const struct oid *head, const struct oids *others, struct err *err)
+{
+	struct oids all = { 0 }, with = { 0 }, without = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < others->n; i++)
+		oids_add(&all, &others->v[i]);
+	oids_add(&all, head);
+	rc = history_frontier(r, others, &without, err);
+	if (!rc)
+		rc = history_frontier(r, &all, &with, err);
+	if (!rc)
+		rc = with.n != without.n;
+	for (size_t i = 0; !rc && i < with.n; i++)
+		rc = !oid_eq(&with.v[i], &without.v[i]);
+	oids_release(&all);
+	oids_release(&with);
+	oids_release(&without);
+	return rc;
+}
+
 int history_bases(struct repo *r, const struct oid *one, const struct oids *others, struct oids *out, struct err *err)
 {
 	static const char *const cmd[] = { "merge-base", "--all", NULL };

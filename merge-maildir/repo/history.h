@@ -40,6 +40,9 @@ int history_is_view(struct repo *r, const struct oid *commit, struct err *err);
  */
 int history_frontier(struct repo *r, const struct oids *heads, struct oids *out, struct err *err);
 
+/* history_has_more: 1 when a head has changes that none of the others reaches, 0 when not, or an err_code. */
+int history_has_more(struct repo *r, const struct oid *head, const struct oids *others, struct err *err);
+
 /* history_bases: the best common ancestors of one and of (the union of) others, ascending by id; none is not an error. */
 int history_bases(struct repo *r, const struct oid *one, const struct oids *others, struct oids *out, struct err *err);
 
