@@ -3,7 +3,7 @@
 # lab-partition.t -- three mail servers are cut off from each other again and again while mail comes in and clients work on all of them; when the
 # links are healed, all have the same mail again, without anybody doing anything.
 # LAB_PARTITIONS times (default 5), LAB_SECONDS of work in each, from LAB_SEED.
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/lib.sh disable=SC2086,SC2119
 . ./tests/lib.sh
 # shellcheck source=tests/lab.sh
 . "$TOP/tests/lab.sh"
