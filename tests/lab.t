@@ -30,7 +30,9 @@ three_hosts_are_mail_servers() {
 }
 t 'Three hosts are up: each with a name, a user, sshd, Dovecot and Postfix of its own.' three_hosts_are_mail_servers
 
+# They are no members yet.
 mail_comes_in() {
+	lab deliver all --maildir
 	labwork <<-'END'
 		for host in lab.hosts():
 		    with lab.watch(host) as seen:
@@ -182,6 +184,7 @@ hosts_replicate() {
 		assert not any(lab.stored(host) for host in "abc")
 	END
 	lab cluster
+	lab deliver all
 	labwork <<-'END'
 		lab.deliver("a", "one")
 		lab.deliver("b", "two")

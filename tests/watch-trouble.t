@@ -32,8 +32,8 @@ none_hangs() {
 all_of_them() {
 	mkdir -p mail/example.org mail/example.com/deep/er there/org there/com/deep/er
 	for user in org/joe org/ann com/deep/er/bob; do
-		some_mail mail/example.$user
-		git maildir init --name=here mail/example.$user
+		some_mail mail/example."$user"
+		git maildir init --name=here mail/example."$user"
 		git maildir clone --name=there "$TRASH/mail/example.$user.git" "there/$user"
 	done
 	mkdir mail/example.com/nothing mail/.hidden
@@ -41,8 +41,8 @@ all_of_them() {
 	watch all --all="$TRASH/mail"
 	for user in org/joe org/ann com/deep/er/bob; do
 		within says all "mail/example.$user: is watched from now on"
-		mkmsg mail/example.$user new 1700000300.D1.host
-		within recorded mail/example.$user
+		mkmsg mail/example."$user" new 1700000300.D1.host
+		within recorded mail/example."$user"
 	done
 	not says all there/
 }
@@ -62,7 +62,7 @@ found_later() {
 	within says all "mail/example.org/eve: is watched from now on"
 	within says all "mail/example.org/ann: is gone, and no longer watched"
 	for i in 2 3 4; do
-		mkmsg mail/example.org/eve new 170000030$i.D1.host
+		mkmsg mail/example.org/eve new 170000030"$i".D1.host
 		within recorded mail/example.org/eve
 	done
 	mkmsg mail/example.org/joe new 1700000302.D1.host
@@ -74,7 +74,7 @@ t 'members that are made, removed and renamed while it runs' found_later
 
 for name in a d; do
 	some_mail $name
-	{ member $name && git maildir clone --name=b "$TRASH/$name.git" "$name.b" && git -C $name maildir peer add b "$TRASH/$name.b.git"; } >"$HOME/setup" 2>&1 || cat "$HOME/setup"
+	{ member $name && git maildir clone --name=b "$TRASH/$name.git" "$name.b" && git -C "$name" maildir peer add b "$TRASH/$name.b.git"; } >"$HOME/setup" 2>&1 || cat "$HOME/setup"
 done
 stuck_store() {
 	git -C a config maildir.lockWait 300
@@ -83,13 +83,13 @@ stuck_store() {
 	watch two "$TRASH/a" "$TRASH/a.b" "$TRASH/d" "$TRASH/d.b"
 	mkmsg a new 1700000310.D1.host
 	for i in 0 1 2 3; do
-		mkmsg d new 170000032$i.D1.host
-		within [ -f d.b/new/170000032$i.D1.host ]
+		mkmsg d new 170000032"$i".D1.host
+		within [ -f d.b/new/170000032"$i".D1.host ]
 	done
 	mkmsg a.b new 1700000311.D1.host
 	within recorded a.b
 	not recorded a
-	kill $holder
+	kill "$holder"
 	within equal a a.b
 	within equal d d.b
 	git -C a config --unset maildir.lockWait
@@ -101,18 +101,18 @@ lock_folder() (
 	printf '%s:%s' "$2" "$(uname -n)" 2>/dev/null >"$1/dovecot-uidlist.lock"
 )
 stuck_folder() {
-	for m in a a.b; do printf '3 V1700000000 N1 G0123456789abcdef0123456789abcdef\n' >$m/.Work/dovecot-uidlist; done
+	for m in a a.b; do printf '3 V1700000000 N1 G0123456789abcdef0123456789abcdef\n' >"$m"/.Work/dovecot-uidlist; done
 	within equal a a.b
 	sleep 300 &
 	holder=$!
-	within lock_folder a/.Work $holder
+	within lock_folder a/.Work "$holder"
 	mkmsg a/.Work new 1700000330.D1.host
 	mkmsg d new 1700000331.D1.host
 	within [ -f d.b/new/1700000331.D1.host ]
 	mkmsg d.b new 1700000332.D1.host
 	within [ -f d/new/1700000332.D1.host ]
 	rm a/.Work/dovecot-uidlist.lock
-	kill $holder
+	kill "$holder"
 	# No event says that: it is tried again.
 	within [ -f a.b/.Work/new/1700000330.D1.host ]
 	within grep -q 1700000330.D1.host a/.Work/dovecot-uidlist
@@ -134,10 +134,10 @@ stuck_peer() {
 	watch two "$TRASH/a" "$TRASH/d" "$TRASH/a.c" "$TRASH/d.b"
 	within [ -s hanging ]
 	for i in 0 1 2; do
-		mkmsg a new 170000034$i.D1.host
-		within [ -f a.c/new/170000034$i.D1.host ]
-		mkmsg d new 170000034$i.D1.host
-		within [ -f d.b/new/170000034$i.D1.host ]
+		mkmsg a new 170000034"$i".D1.host
+		within [ -f a.c/new/170000034"$i".D1.host ]
+		mkmsg d new 170000034"$i".D1.host
+		within [ -f d.b/new/170000034"$i".D1.host ]
 	done
 	not says two "peer 'b'"
 }
@@ -209,9 +209,10 @@ t 'the service manager is told when it is ready and when it ends' noticed
 limited() {
 	rm -f "$HOME/limited.pid" "$HOME/limited.status" "$HOME/limited.log"
 	(
+		# shellcheck disable=SC2016
 		unshare -r sh -c 'echo "$2" >"/proc/sys/$1" && cd / && echo $$ >"$0.pid" && exec git-maildir-watch "$3" "$4"' \
 			"$HOME/limited" "$1" "$2" "$TRASH/a" "$TRASH/a.c" && status=0 || status=$?
-		echo $status >"$HOME/limited.status"
+		echo "$status" >"$HOME/limited.status"
 	) >>"$HOME/limited.log" 2>&1 </dev/null &
 	within [ -s "$HOME/limited.pid" ]
 }

@@ -8,7 +8,7 @@ watch() {
 	rm -f "$HOME/$name.pid" "$HOME/$name.status"
 	(
 		sh -c 'cd / && echo $$ >"$0.pid.new" && mv "$0.pid.new" "$0.pid" && exec git-maildir-watch "$@"' "$HOME/$name" "$@" && status=0 || status=$?
-		echo $status >"$HOME/$name.status"
+		echo "$status" >"$HOME/$name.status"
 	) >>"$HOME/$name.log" 2>&1 </dev/null &
 	within [ -s "$HOME/$name.pid" ]
 }
@@ -57,4 +57,13 @@ how_often() {
 }
 log_of() {
 	cat "$HOME/$1.log"
+}
+# none_missing LIST M...: all messages whose keys are in the list are in these Maildirs.
+none_missing() {
+	sort -u "$1" >"$HOME/wanted"
+	shift
+	for m; do
+		find "$m" -path '*/cur/*' -o -path '*/new/*' | sed 's|.*/||; s|:.*||' | sort -u | comm -23 "$HOME/wanted" - >"$HOME/missing"
+		[ ! -s "$HOME/missing" ] || { echo "not on $m:"; cat "$HOME/missing"; return 1; }
+	done
 }

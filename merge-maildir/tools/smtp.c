@@ -175,19 +175,20 @@ static void on_mail(struct session *s)
 /* Whether what is the same for all users is there, and not an empty directory on which their disk is to be mounted. */
 static bool is_mounted(const char *pattern)
 {
-	size_t len = mailbox_fixed(pattern);
-	struct bytes path = { 0 };
+	struct bytes fixed = { 0 }, path = { 0 };
 	struct dirent *e;
 	bool found = false;
-	DIR *dir;
+	DIR *dir = NULL;
 
-	bytes_add(&path, pattern, len);
-	bytes_add(&path, ".", 2);
-	dir = opendir(path.buf);
+	bytes_add(&fixed, pattern, mailbox_fixed(pattern));
+	bytes_addstr(&fixed, ".");
+	if (!mailbox_path(fixed.buf, "", "", &path, NULL))
+		dir = opendir(path.buf);
 	while (dir && !found && (e = readdir(dir)))
 		found = e->d_name[0] != '.';
 	if (dir)
 		closedir(dir);
+	bytes_release(&fixed);
 	bytes_release(&path);
 	return found;
 }
