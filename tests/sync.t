@@ -270,22 +270,21 @@ criss_cross() {
 }
 t 'criss-cross: several bases' criss_cross
 
+# shellcheck disable=SC2086 # words are meant
 many_times_criss_cross() {
 	member ladder
 	settle
 	git -C ladder maildir record
-	tree=$(git -C ladder rev-parse HEAD^{tree})
+	tree=$(git -C ladder rev-parse 'HEAD^{tree}')
 	one=$(git -C ladder rev-parse HEAD)
 	heads=$one
 	for level in 1 2 3 4 5 6 7 8 9; do
 		parents=$(printf ' -p %s' $heads)
 		heads=
 		for peer in t u v w x y z; do
-			# shellcheck disable=SC2086 # words are meant
-			heads="$heads $(echo "$level $peer" | git -C ladder commit-tree $parents $tree)"
+				heads="$heads $(echo "$level $peer" | git -C ladder commit-tree $parents $tree)"
 		done
 	done
-	# shellcheck disable=SC2086 # words are meant
 	set -- $heads
 	for peer in t u v w x y z; do
 		git -C ladder config remote.$peer.url "$TRASH/$peer.git"
