@@ -25,6 +25,7 @@ DISK = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/disk/*.c))
 REPO = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/repo/*.c))
 CMD = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/cmd/*.c)) $(O)/cmd/hooks_data.o
 WATCH = $(patsubst $(S)/%.c,$(O)/%.o,$(wildcard $(S)/watch/*.c))
+WATCH_UNIT = $(patsubst %,$(O)/unit/test_%,pace journal notify ward)
 UNIT = $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 
 # Programs that are started for every message, or by strangers: without libgit2, whose start takes longer than a delivery.
@@ -51,7 +52,8 @@ $(O)/core.a: $(CORE)
 $(O)/disk.a: $(DISK)
 $(O)/repo.a: $(REPO)
 $(O)/tools.a: $(TOOL_PARTS)
-$(O)/core.a $(O)/disk.a $(O)/repo.a $(O)/tools.a:
+$(O)/watch.a: $(filter-out $(O)/watch/main.o $(O)/watch/plan.o $(O)/watch/job.o $(O)/watch/duty.o,$(WATCH))
+$(O)/core.a $(O)/disk.a $(O)/repo.a $(O)/watch.a $(O)/tools.a:
 	rm -f $@
 	$(AR) rcs $@ $^
 
@@ -63,6 +65,11 @@ $(O)/%.o: $(S)/%.c
 $(O)/unit/test_%: tests/unit/test_%.c $(O)/repo.a $(O)/disk.a $(O)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -I$(S) -MMD -MP $(LDFLAGS) -o $@ $< $(O)/repo.a $(O)/disk.a $(O)/core.a $(ALL_LDLIBS) -lcmocka
+
+# Of the watch, that is what needs nothing of the commands.
+$(WATCH_UNIT): $(O)/unit/test_%: tests/unit/test_%.c $(O)/watch.a $(O)/repo.a $(O)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -I$(S) -MMD -MP $(LDFLAGS) -o $@ $< $(O)/watch.a $(O)/repo.a $(O)/core.a $(ALL_LDLIBS) -linotifytools -lcmocka
 
 unit-programs: $(UNIT)
 unit: $(UNIT)

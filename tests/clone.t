@@ -162,6 +162,25 @@ killed() {
 }
 t 'a clone that was killed again and again comes out whole' killed
 
+watched_meanwhile() {
+	git maildir clone --name=half a.git half
+	settle
+	git -C half update-ref -d HEAD
+	git -C half update-ref -d refs/remotes/a/main
+	rm -rf half/cur/* half/new/* half/dovecot-uidlist
+	git-maildir-watch "$TRASH/half" 2>watched &
+	watch=$!
+	soon grep "nothing is recorded there yet: 'git maildir init' or 'git maildir clone' must come to its end first" watched
+	not git -C half rev-parse -q --verify HEAD
+	git maildir clone --name=half a.git half
+	same_mail a half
+	same_head a half
+	soon grep 'in order again' watched
+	kill $watch
+	wait $watch
+}
+t 'A watch that finds a clone that has not come to its end leaves it alone until then.' watched_meanwhile
+
 of_a_clone_of_a_view() {
 	pair u v
 	apart u v

@@ -95,10 +95,11 @@ def mail(name, size=0):
 
 
 class Imap:
-    """A connection, logged in: commands and lines. The port is one of 127.0.0.1, or a socket that is connected."""
+    """A connection, logged in: commands and lines. The port is one of 127.0.0.1, or a socket that is connected, or a function that makes one."""
 
     def __init__(self, port, user, timeout=150):
         self.timeout = timeout
+        port = port() if callable(port) else port
         self.sock = port if isinstance(port, socket.socket) else socket.create_connection(("127.0.0.1", port), 30)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.got = b""

@@ -22,12 +22,13 @@ lab() {
 	"$TOP/scripts/lab" "$@"
 }
 
-# lab_ends: what its hosts logged is kept when a test failed.
+# lab_ends: what its hosts logged is kept when a test failed (or with KEEP), and their mail.
 lab_ends() {
 	[ -d "$LAB/.lab" ] || return 0
-	if [ "${failures:-0}" != 0 ]; then
+	if [ "${failures:-0}" != 0 ] || [ -n "${KEEP:-}" ]; then
 		for host in "$LAB"/*/log; do
 			cp -r "$host" "$TRASH/log.$(basename "$(dirname "$host")")"
+			[ ! -d "${host%/log}/disk/home/joe" ] || cp -a "${host%/log}/disk/home/joe" "$TRASH/joe.$(basename "$(dirname "$host")")"
 		done
 	fi
 	lab down >&2
@@ -38,6 +39,25 @@ lab_cluster() {
 	lab up "$@" && lab cluster
 }
 
+# lab_inbox [FOLDER...]: a client opens the INBOX of the first host, and makes folders; then all have them. Had each server to make its INBOX known to clients
+# by itself, each would invent a UIDVALIDITY for it, of which one stays.
+lab_inbox() {
+	labwork "$@" <<-'END'
+		first, before = lab.hosts()[0], lab.head(lab.hosts()[0])
+		session = lab.imap(first)
+		session.select("INBOX")
+		for folder in sys.argv[1:]:
+		    session.command("CREATE " + folder)
+		session.close()
+		end = time.monotonic() + 30
+		while len({*lab.heads().values()}) > 1 or lab.head(first) == before:
+		    assert time.monotonic() < end, lab.heads()
+		    time.sleep(0.1)
+		lab.stays_equal(seconds=1)
+		lab.wait_until_equal(timeout=30)
+	END
+}
+
 # labwork: Python on standard input, which begins with "from labwork import *; lab = Lab()". Arguments are its sys.argv[1:].
 labwork() {
 	{
@@ -45,4 +65,13 @@ labwork() {
 		cat
 	} >"$HOME/script.py"
 	PYTHONPATH="$TOP/tests" PYTHONDONTWRITEBYTECODE=1 python3 "$HOME/script.py" "$@"
+}
+
+# lab_logs_are_quiet: no Dovecot and no Postfix saw anything that it warns of; no watch complained, but of peers that could not be reached.
+lab_logs_are_quiet() {
+	for log in "$LAB"/*/log; do
+		[ ! -f "$log/dovecot" ] || not grep -E 'Warning|Error|Fatal|Panic' "$log/dovecot" || return 1
+		[ ! -f "$log/postfix" ] || not grep -E 'warning|error|fatal|panic' "$log/postfix" || return 1
+		[ ! -f "$log/watch" ] || sed -n 'p' "$log/watch" | cat
+	done
 }

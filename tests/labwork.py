@@ -86,6 +86,9 @@ class Lab:
     def join(self, new, old):
         self.run("join", new, old)
 
+    def clock(self, host, offset):
+        self.run("clock", host, offset)
+
     def service(self, host, name, verb):
         return self.run("service", host, name, verb)
 
@@ -122,7 +125,11 @@ class Lab:
             return False
 
     def maildir(self, host):
-        return f"{self.path}/{host}/disk/home/joe/Maildir"
+        """As the host sees it: somebody may have mounted something there."""
+        try:
+            return f"/proc/{self.pid(host)}/root/home/joe/Maildir"
+        except Down:
+            return f"{self.path}/{host}/disk/home/joe/Maildir"
 
     def log(self, host, name):
         """Text of a log: sshd, dovecot, postfix, watch, syslog or init."""
@@ -166,6 +173,11 @@ class Lab:
                     m = re.search(rb"^Message-ID:\s*<(.*?)(?:@example\.org)?>", header.replace(b"\r", b""), re.M | re.I)
                     found[m.group(1).decode() if m else f"{where}/{name}"] += 1
         return found
+
+    def queued(self, host):
+        """How many messages its Postfix has accepted and not delivered yet. When a host dies now, these are delivered again."""
+        spool = f"{self.path}/{host}/disk/var/spool/postfix"
+        return sum(len(files) for queue in ("incoming", "active", "deferred") for _, _, files in os.walk(f"{spool}/{queue}"))
 
     # -- clients
 

@@ -270,6 +270,33 @@ criss_cross() {
 }
 t 'criss-cross: several bases' criss_cross
 
+# shellcheck disable=SC2086 # words are meant
+many_times_criss_cross() {
+	member ladder
+	settle
+	git -C ladder maildir record
+	tree=$(git -C ladder rev-parse 'HEAD^{tree}')
+	one=$(git -C ladder rev-parse HEAD)
+	heads=$one
+	for level in 1 2 3 4 5 6 7 8 9; do
+		parents=$(printf ' -p %s' $heads)
+		heads=
+		for peer in t u v w x y z; do
+				heads="$heads $(echo "$level $peer" | git -C ladder commit-tree $parents $tree)"
+		done
+	done
+	set -- $heads
+	for peer in t u v w x y z; do
+		git -C ladder config remote.$peer.url "$TRASH/$peer.git"
+		git -C ladder update-ref refs/remotes/$peer/main "$1"
+		shift
+	done
+	timeout 30 git -C ladder maildir sync --local
+	[ "$(git -C ladder log -1 --format=%P | wc -w)" = 7 ]
+	clean ladder
+}
+t 'Seven servers that merged what the others had just merged, nine times over, are merged in no time.' many_times_criss_cross
+
 dry_run() {
 	begin
 	flag a "$K2" FS

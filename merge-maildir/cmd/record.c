@@ -441,6 +441,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 		goto out;
 	if (!opts->dry_run) {
 		ret = carry_out(&w, err);
+		res->unfinished = w.unread || res->compare.nwaiting || !saw_everything(&res->compare.scan);
 		if (!ret && !w.unread && saw_everything(&res->compare.scan))
 			ack_set_recorded(m->repo.gitdir, &begun);
 	} else if ((res->changed = w.changes.n != 0)) {
@@ -490,9 +491,13 @@ bool record_warn(const struct member *m, const struct record_result *res)
 	if (repo_has_file(&m->repo, "MERGE_HEAD"))
 		exit_warn("a merge by hand was refused and is still open in '%s': forget it with 'git merge --quit', or the next 'git commit' records it "
 			  "as done without its mail", m->disk.path);
+	return res->held || res->compare.nlost;
+}
+
+void record_warn_waiting(const struct record_result *res)
+{
 	if (res->compare.nwaiting)
 		exit_warn("%zu messages were not seen in a folder that never came to rest: left for the next record", res->compare.nwaiting);
-	return res->held || res->compare.nlost;
 }
 
 static const char usage[] = "git maildir record [--dry-run] [--allow-deletes] [--full] [--no-push]";
@@ -552,6 +557,7 @@ int record_main(int argc, char **argv)
 			putchar('\n');
 	}
 	held = record_warn(&m, &res);
+	record_warn_waiting(&res);
 	if (res.committed && push && m.repo.auto_push)
 		member_spawn(&m, (const char *const[]){ "push", "--background", NULL });
 	upkeep_after(&m);

@@ -32,6 +32,7 @@ struct record_result {
 	struct compare compare; /* what was on disk */
 	size_t messages;	/* recorded in HEAD before */
 	size_t held;		/* deletions held back because they are too many */
+	bool unfinished;	/* something was locked, or not at rest: another record would see more, even if nothing changes */
 };
 
 /*
@@ -42,8 +43,12 @@ struct record_result {
 int record_disk(struct member *m, const struct record_opts *opts, struct record_result *res, struct err *err);
 void record_release(struct record_result *res);
 
-/* record_warn: tells on standard error what was held back and what is left alone. Returns whether anything was held back that a person must look at. */
+/*
+ * record_warn: tells on standard error what was held back and what is left alone. Returns whether anything was held back that a person must look at. record_warn_waiting: what was not seen for certain, where nobody
+ * looks again by himself.
+ */
 bool record_warn(const struct member *m, const struct record_result *res);
+void record_warn_waiting(const struct record_result *res);
 
 /* record_keep_stamps: remembers the directories of the scan as recorded in this tree, but for folders that touched() names (may be NULL). */
 void record_keep_stamps(struct member *m, const struct record_result *res, const struct oid *tree,

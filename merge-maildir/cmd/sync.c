@@ -126,7 +126,7 @@ static void warn_no_base(struct member *m, const struct oids *frontier)
 
 /* How a round is to be done. */
 struct round {
-	bool dry_run, quiet, full;
+	bool dry_run, quiet, full, again;
 	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
 };
 
@@ -196,9 +196,12 @@ static int one_round(struct member *m, const struct round *how, struct oids *ref
 	if ((ret = record_disk(m, &ropts, &rec, err)) < 0)
 		goto done;
 	out->recorded |= rec.committed;
+	out->unfinished = rec.unfinished;
 	if (rec.changed && !how->quiet)
 		print_summary(how->dry_run ? "would record: " : "recorded: ", &rec.summary);
 	out->held |= record_warn(m, &rec);
+	if (!how->again)
+		record_warn_waiting(&rec);
 	if ((ret = known_heads(m, &rec, refused, &heads, err)) < 0 || !heads.n)
 		goto done;
 	if ((ret = history_frontier(&m->repo, &heads, &frontier, err)) < 0)
@@ -231,14 +234,20 @@ done:
 int sync_local(struct member *m, int flags, struct sync_outcome *out, struct err *err)
 {
 	struct oids refused = { 0 };
+	struct oid head;
 	bool again = true;
 	int ret = member_lock(m, err);
 
 	memset(out, 0, sizeof(*out));
 	if (ret < 0)
 		return ret;
+	if (flags & SYNC_BORN && (ret = repo_head(&m->repo, &head, err)) < 0) {
+		if (ret == ERR_NOTFOUND)
+			err_set(err, ret, "nothing is recorded there yet: 'git maildir init' or 'git maildir clone' must come to its end first");
+		again = false;
+	}
 	for (int i = 0; again && i < ROUNDS; i++) {
-		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, i + 1 == ROUNDS };
+		struct round how = { (flags & SYNC_DRY_RUN) != 0, (flags & SYNC_QUIET) != 0, (flags & SYNC_FULL) != 0 && !i, (flags & SYNC_AGAIN) != 0, i + 1 == ROUNDS };
 
 		ret = one_round(m, &how, &refused, out, &again, err);
 		if (ret == ERR_AGAIN && i + 1 < ROUNDS)
@@ -300,7 +309,7 @@ static int sync_background(struct member *m, bool push, int fd, long settle)
 	/* Whoever pushes from here on is not seen for certain, and must be able to queue. */
 	if (fd >= 0)
 		close(fd);
-	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET, &out, &err)) < 0)
+	if (ret < 0 || (ret = sync_local(m, SYNC_QUIET | SYNC_BORN, &out, &err)) < 0)
 		return exit_error(&err);
 	upkeep_after(m);
 	if (!push || !m->repo.auto_push)

@@ -11,13 +11,16 @@
 
 struct sync_outcome {
 	bool recorded, merged; /* HEAD moved because of changes here; because of changes of others */
+	bool unfinished;       /* record_result.unfinished, of the last record */
 	bool held;	       /* record held something back, or a peer's head was refused: a person must look */
 };
 
 enum sync_flags {
 	SYNC_DRY_RUN = 1, /* print what would be recorded, and the plan */
 	SYNC_QUIET = 2,	  /* say nothing about what was done */
-	SYNC_FULL = 4	  /* record_opts.full */
+	SYNC_FULL = 4,	  /* record_opts.full */
+	SYNC_AGAIN = 8,	  /* the caller does it again soon when it is unfinished, and needs not be told why */
+	SYNC_BORN = 16	  /* not where nothing is recorded yet: there init or clone is at work, or has to be run again. ERR_NOTFOUND then */
 };
 
 /*

@@ -13,6 +13,9 @@
 #include "apply_step.h"
 #include "aside.h"
 
+/* A folder that is removed and made again all the time: not often. */
+#define TRIES 5
+
 int apply_count(struct apply *a, int outcome)
 {
 	struct apply_result *r = a->res;
@@ -244,6 +247,46 @@ static int carry_out(struct apply *a, struct run *r, const struct plan_step *s, 
 	return ERR_FAIL;
 }
 
+/*
+ * Whether the plan has to be made anew, as far as can be seen: before anything is done. A disk on which half of a plan was carried out is recorded with that half as changes of its own,
+ * and what a peer deletes meanwhile of its own mail would come back by that.
+ */
+static int look_first(struct apply *a, const struct plan *p, struct err *err)
+{
+	size_t i, n, groups = 0;
+	int rc = 0;
+
+	for (i = 0; i < p->n; i += run_length(p, i))
+		groups++;
+	/* What is the only one does nothing before it finds out. */
+	for (i = 0; groups > 1 && !rc && i < p->n; i += n) {
+		n = run_length(p, i);
+		if (plan_is_grouped(p->v[i].kind))
+			rc = apply_group_look(a, &p->v[i], n, err);
+	}
+	return rc;
+}
+
+/*
+ * n steps that come together. Where the world moves underneath, and something of the plan is done already, it is carried on with all the same:
+ * look_first() says why.
+ */
+static int carry_on(struct apply *a, struct run *r, const struct plan_step *s, size_t n, struct err *err)
+{
+	const struct apply_result before = *a->res;
+	bool settle = a->settle;
+	int rc = carry_out(a, r, s, n, err);
+
+	for (int try = 0; rc == ERR_AGAIN && (settle || a->res->done) && try < TRIES; try++) {
+		*a->res = before;
+		a->settle = true;
+		rc = carry_out(a, r, s, n, err);
+		a->res->differs++;
+	}
+	a->settle = settle;
+	return rc;
+}
+
 int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops, const struct apply_opts *opts,
 	       struct apply_result *res, struct err *err)
 {
@@ -261,10 +304,12 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 	 * trusted.
 	 */
 	rc = check_plan(p, err);
+	if (!rc && !a.settle)
+		rc = look_first(&a, p, err);
 	for (i = 0; !rc && i < p->n; i += n) {
 		n = run_length(p, i);
 		if (!r.done || !r.done[i])
-			rc = carry_out(&a, &r, &p->v[i], n, err);
+			rc = carry_on(&a, &r, &p->v[i], n, err);
 	}
 	apply_add_release(&a);
 	bytes_release(&a.buf);

@@ -44,7 +44,7 @@ struct apply_ops {
 
 struct apply_opts {
 	bool flag_beats_delete; /* a message whose flags changed since is not deleted */
-	bool settle; /* UIDs that were given out here meanwhile do not stop the apply: see uidlist_advance() */
+	bool settle; /* UIDs that were given out here meanwhile do not stop the apply in any case: see uidlist_advance() */
 };
 
 struct apply_result {
@@ -58,8 +58,8 @@ struct apply_result {
  * they have those of the folder's live map, which gets what it lacks. A folder's UIDs, keywords and messages change
  * under one lock: first the map and the list, then the names.
  *
- * Stops at the first error (disk full, a lock held for too long; ERR_AGAIN: UIDs were given out here meanwhile,
- * record and merge again): the disk is then somewhere between, every message is there in its old or its new form, and
+ * ERR_AGAIN: UIDs were given out here meanwhile, record and merge again. That is found out before anything is done; what comes
+ * later does not stop the apply any more. Else it stops at the first error (disk full, a lock held for too long): the disk is then somewhere between, every message is there in its old or its new form, and
  * tmp/ is clean; recording and merging again goes on from there. Content is written in tmp/ before a folder's lock is
  * taken, and the lock is held only for renames, links and unlinks.
  */

@@ -45,6 +45,13 @@ struct converge_priv {
 	} *written;
 	size_t nwritten, written_cap;
 	struct arena arena; /* of expressions */
+	/* Where members merged each other's merges, the same bases are met again and again: without this their number doubles with each level. */
+	struct folded {
+		struct oids list;
+		unsigned depth;
+		struct expr *e;
+	} *folded;
+	size_t nfolded, folded_cap;
 };
 
 static struct expr *new_leaf(struct converge_priv *p, const struct oid *commit)
@@ -73,8 +80,35 @@ static struct expr *new_merge(struct converge_priv *p, struct expr *base, struct
 	return e;
 }
 
-/* The expression for the merge of a list of commits; NULL with 0 for an empty list. */
+static bool same_list(const struct oids *a, const struct oids *b)
+{
+	return a->n == b->n && (!a->n || !memcmp(a->v, b->v, a->n * sizeof(*a->v)));
+}
+
+static int fold_list(struct converge_priv *p, const struct oids *list, unsigned depth, struct expr **out, struct err *err);
+
+/* The expression for the merge of a list of commits; NULL with 0 for an empty list. The depth counts: it can cut off what comes below. */
 static int fold(struct converge_priv *p, const struct oids *list, unsigned depth, struct expr **out, struct err *err)
+{
+	struct folded *known;
+	int ret;
+
+	for (size_t i = 0; i < p->nfolded; i++)
+		if (p->folded[i].depth == depth && same_list(&p->folded[i].list, list)) {
+			*out = p->folded[i].e;
+			return 0;
+		}
+	if ((ret = fold_list(p, list, depth, out, err)) < 0)
+		return ret;
+	MEM_GROW(p->folded, p->nfolded, p->folded_cap);
+	known = &p->folded[p->nfolded++];
+	*known = (struct folded){ .depth = depth, .e = *out };
+	for (size_t i = 0; i < list->n; i++)
+		oids_add(&known->list, &list->v[i]);
+	return 0;
+}
+
+static int fold_list(struct converge_priv *p, const struct oids *list, unsigned depth, struct expr **out, struct err *err)
 {
 	struct oids done = { 0 };
 	int ret = 0;
@@ -196,8 +230,8 @@ static int evaluate(struct converge_priv *p, struct expr *e, const struct store 
 	bool is_base = p->is_base;
 	int ret;
 
-	if (!e->a) {
-		*out = &p->stores[e->leaf];
+	if (!e->a || e->result) {
+		*out = e->result ? e->result : &p->stores[e->leaf];
 		return 0;
 	}
 	p->is_base = true;
@@ -385,6 +419,9 @@ void converge_release(struct converge *c)
 			tree_release(p->near_set);
 		for (size_t i = 0; i < p->nwritten; i++)
 			bytes_release(&p->written[i].content);
+		for (size_t i = 0; i < p->nfolded; i++)
+			oids_release(&p->folded[i].list);
+		free(p->folded);
 		free(p->written);
 		free(p->merged);
 		free(p->stores);

@@ -56,6 +56,26 @@ struct child {
 	bool timed_out, killed;
 };
 
+/* Those that run, for run_end(): process groups, and 0 where there is none. */
+#define RUNNING_MOST 256
+static volatile pid_t running[RUNNING_MOST];
+
+static void note_running(pid_t is, pid_t becomes)
+{
+	for (size_t i = 0; i < RUNNING_MOST; i++)
+		if (running[i] == is) {
+			running[i] = becomes;
+			break;
+		}
+}
+
+void run_end(int sig)
+{
+	for (size_t i = 0; i < RUNNING_MOST; i++)
+		if (running[i] > 0)
+			kill(-running[i], sig);
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -166,7 +186,7 @@ static int spawn(struct child *c, int in, int out, int err)
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-	sigset_t none, dfl;
+	sigset_t none, dfl, all, before;
 	char **env = env_make(c->run->env, c->run->clean_env);
 	int rc;
 
@@ -187,9 +207,15 @@ static int spawn(struct child *c, int in, int out, int err)
 	posix_spawnattr_setpgroup(&at, 0);
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &dfl);
+	/* Whoever ends us meanwhile ends it, too. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = posix_spawnp(&c->pid, c->run->argv[0], &fa, &at, (char *const *)c->run->argv, env);
 	if (rc)
 		c->pid = 0;
+	else if (!c->run->pass_err)
+		note_running(0, c->pid);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	posix_spawnattr_destroy(&at);
 	posix_spawn_file_actions_destroy(&fa);
 	free(env);
@@ -266,6 +292,7 @@ static bool reap(struct child *c)
 	drain(c, &c->err, &c->run->err);
 	close_fd(&c->out);
 	close_fd(&c->err);
+	note_running(c->pid, 0);
 	c->pid = 0;
 	if (c->timed_out)
 		c->run->status = -2;

@@ -29,6 +29,9 @@ struct run {
 /* run_all: starts all n, waits for all; one that hangs delays no other. 0 even when commands fail: see status. ERR_FAIL only when nothing could be started. */
 int run_all(struct run *runs, size_t n, struct err *err);
 
+/* run_end: sends this signal to all that run_all() has started and that has not ended yet, with what they started. For signal handlers. */
+void run_end(int sig);
+
 /*
  * run_reason: why a command that was run failed, as the one line of its standard error that says most to a person: without progress, advice, git's closing phrases and the
  * prefixes "fatal:" and "error:". Unprintable bytes become '?'. Always writes something. Returns out.

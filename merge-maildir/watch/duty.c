@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <git2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "../cmd/upkeep.h"
 #include "../repo/ack.h"
 #include "../repo/cut.h"
+#include "../repo/run.h"
 #include "../repo/sha1.h"
 
 void duty_warm(void)
@@ -50,7 +52,7 @@ static int work(struct member *m, const struct job *j, bool verbose, int report)
 	struct err err;
 	int status = EXIT_DONE;
 
-	if (sync_local(m, (verbose ? 0 : SYNC_QUIET) | (j->full ? SYNC_FULL : 0), &out, &err) < 0)
+	if (sync_local(m, SYNC_BORN | (verbose ? 0 : SYNC_QUIET) | (j->full ? SYNC_FULL : 0) | SYNC_AGAIN, &out, &err) < 0)
 		return exit_error(&err);
 	if (out.held)
 		status = EXIT_INCOMPLETE;
@@ -58,7 +60,7 @@ static int work(struct member *m, const struct job *j, bool verbose, int report)
 	ack_recorded(m->repo.gitdir, &recorded);
 	if (peer_list(&peers, &m->repo, &err) < 0)
 		return exit_error(&err);
-	dprintf(report, "name %s\nrecorded %d\npush %d\n", m->repo.name, out.recorded, m->repo.auto_push);
+	dprintf(report, "name %s\nrecorded %d\nunfinished %d\npush %d\n", m->repo.name, out.recorded, out.unfinished, m->repo.auto_push);
 	for (size_t i = 0; i < peers.n; i++)
 		dprintf(report, "peer %s %s\n", peers.v[i].name, peers.v[i].url);
 	if (repo_head(&m->repo, &head, &err) == 0) {
@@ -91,17 +93,30 @@ static int talk(struct member *m, const struct job *j, int report)
 	return EXIT_DONE;
 }
 
+/* A process that is to end leaves no git behind that waits for an answer: nobody else has an eye on its time limit. */
+static void end(int sig)
+{
+	run_end(sig);
+	_exit(128 + sig);
+}
+
 int duty_do(const struct job *j, bool verbose, int report)
 {
 	struct member m;
 	struct err err;
+	struct sigaction ending = { .sa_handler = end };
 	int status;
 
+	sigaction(SIGTERM, &ending, NULL);
 	if (chdir(j->ward->root) < 0)
 		status = exit_error((err_errno(&err, "cannot enter '%s'", j->ward->root), &err));
 	else if (member_open(&m, &err) < 0)
 		status = exit_error(&err);
-	else {
+	else if (strcmp(m.repo.gitdir, j->ward->gitdir) != 0) {
+		/* An empty mount point in a directory that is a member, too. */
+		status = exit_error((err_set(&err, ERR_NOTMEMBER, "'%s' does not lead to '%s' any more", j->ward->root, j->ward->gitdir), &err));
+		member_close(&m);
+	} else {
 		status = j->kind == JOB_WORK ? work(&m, j, verbose, report) : talk(&m, j, report);
 		member_close(&m);
 	}

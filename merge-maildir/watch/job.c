@@ -31,6 +31,8 @@ static _Noreturn void child(struct job *j, bool verbose, int out, int report)
 	sigset_t none;
 	int status;
 
+	/* ^C on a terminal is for the watcher, which lets its children finish. */
+	setpgid(0, 0);
 	/* Not through our descriptors: a watcher's lock must go with the watcher, and a child may outlive it. */
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 || dup2(report, REPORT_FD) < 0)
 		_exit(125);
@@ -40,8 +42,6 @@ static _Noreturn void child(struct job *j, bool verbose, int out, int report)
 		signal(reset[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* ^C on a terminal is for the watcher, which lets its children finish. */
-	setpgid(0, 0);
 	status = duty_do(j, verbose, REPORT_FD);
 	fflush(stdout);
 	_exit(status);

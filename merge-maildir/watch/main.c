@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,9 @@
 
 #define SECOND INT64_C(1000)
 #define FIND_EVERY (60 * SECOND)
+#define FIND_SHARE 1000
 #define LOOK_EVERY SECOND
+#define EVENTS_AT_ONCE 20000
 #define CHECK_EVERY (3600 * SECOND)
 /* Work that was begun comes to its end before we do, within reason. */
 #define STOP_WITHIN (20 * SECOND)
@@ -32,7 +35,6 @@
 static struct crew crew = { .settle = 50, .check = CHECK_EVERY };
 static const char *all_below; /* --all */
 static int64_t find_at, look_at = PACE_NEVER, stop_at = PACE_NEVER;
-static struct journal journal;
 
 /* The clock that goes on while the machine sleeps, and that nobody sets. */
 static int64_t now_ms(void)
@@ -46,7 +48,7 @@ static int64_t now_ms(void)
 static void everything_may_have_changed(void)
 {
 	for (size_t i = 0; i < crew.wards.n; i++)
-		crew.wards.v[i]->walk = crew.wards.v[i]->full = true;
+		crew.wards.v[i]->walk = crew.wards.v[i]->renew = crew.wards.v[i]->full = true;
 }
 
 static void open_notify(int64_t now)
@@ -54,19 +56,20 @@ static void open_notify(int64_t now)
 	struct err err;
 
 	if (notify_fd() < 0 && notify_open(&err) < 0)
-		journal_warn(&journal, now, NULL, "%s; until then all directories are looked at once a second", err.msg);
+		journal_warn(&crew.journal, now, NULL, "%s; until then all directories are looked at once a second", err.msg);
 }
 
-static void read_events(int64_t now)
+/* True: there are more. Who changes mail without a pause must not keep us from everything else. */
+static bool read_events(int64_t now)
 {
 	struct notify_event e;
 	struct ward *w;
 	struct err err;
-	int ret;
+	int ret = 0, left = EVENTS_AT_ONCE;
 
-	while ((ret = notify_next(&e, &err)) > 0) {
+	while (left-- && (ret = notify_next(&e, &err)) > 0) {
 		if (!e.dir) {
-			journal_warn(&journal, now, NULL, "changes came faster than they were read: everything is looked at again; "
+			journal_warn(&crew.journal, now, NULL, "changes came faster than they were read: everything is looked at again; "
 				     "if that happens often, raise 'sysctl fs.inotify.max_queued_events'");
 			everything_may_have_changed();
 		} else if ((w = wards_of(&crew.wards, e.dir))) {
@@ -74,13 +77,14 @@ static void read_events(int64_t now)
 		}
 	}
 	if (ret < 0) {
-		journal_warn(&journal, now, NULL, "%s: everything is looked at again", err.msg);
+		journal_warn(&crew.journal, now, NULL, "%s: everything is looked at again", err.msg);
 		notify_close();
 		open_notify(now);
 		for (size_t i = 0; i < crew.wards.n; i++)
 			ward_lost(crew.wards.v[i]);
 		everything_may_have_changed();
 	}
+	return ret > 0;
 }
 
 static void found(void *ctx, char *root, char *gitdir)
@@ -95,17 +99,22 @@ static void found(void *ctx, char *root, char *gitdir)
 /* New members below the directory of --all, and those that are gone; and whether there is room for more watches now. */
 static void find(int64_t now)
 {
-	find_at = now + FIND_EVERY;
+	int64_t took;
+
 	for (size_t i = 0; i < crew.wards.n; i++)
 		if (crew.wards.v[i]->unwatched) {
 			open_notify(now);
 			crew.wards.v[i]->walk = crew.wards.v[i]->now = true;
 		}
+	find_at = now + FIND_EVERY;
 	if (!all_below)
 		return;
 	for (size_t i = 0; i < crew.wards.n; i++)
 		crew.wards.v[i]->listed = false;
 	wards_find(all_below, found, NULL);
+	/* A large tree is looked through less often, so that this takes no more than a small share of the time. */
+	took = now_ms() - now;
+	find_at = now + (took * FIND_SHARE > FIND_EVERY ? took * FIND_SHARE : FIND_EVERY);
 	for (size_t i = crew.wards.n; i-- > 0;) {
 		struct ward *w = crew.wards.v[i];
 		bool busy = w->job != NULL || w->given;
@@ -158,6 +167,8 @@ static void stop(int64_t now)
 	journal_notify("STOPPING=1");
 	crew.stopping = true;
 	stop_at = now + STOP_WITHIN;
+	for (size_t i = 0; i < crew.wards.n; i++)
+		crew.wards.v[i]->last = true;
 	/* A push that is cut off is done again; its git ends by itself. */
 	for (size_t i = 0; i < crew.njobs; i++)
 		if (crew.jobs[i]->kind != JOB_WORK)
@@ -195,6 +206,8 @@ static int timeout(int64_t now)
 {
 	int64_t next = plan_next(&crew, now);
 
+	if (crew.stopping && !crew.njobs)
+		return 0;
 	if (look_at < next)
 		next = look_at;
 	if (find_at < next)
@@ -206,7 +219,7 @@ static int timeout(int64_t now)
 	return next - now > 60 * SECOND ? (int)(60 * SECOND) : (int)(next - now);
 }
 
-static void wait_for_events(int signals, int64_t now)
+static void wait_for_events(int signals, int ms)
 {
 	static struct pollfd *fds;
 	static size_t cap;
@@ -222,20 +235,20 @@ static void wait_for_events(int signals, int64_t now)
 		fds[n++] = (struct pollfd){ .fd = crew.jobs[i]->out, .events = POLLIN };
 		fds[n++] = (struct pollfd){ .fd = crew.jobs[i]->report, .events = POLLIN };
 	}
-	poll(fds, n, timeout(now));
+	poll(fds, n, ms);
 }
 
 static int run(int signals)
 {
-	bool ready = false;
+	bool ready = false, more;
 	int64_t now;
 
 	for (;;) {
 		now = now_ms();
-		read_events(now);
+		more = read_events(now);
 		read_signals(signals, now);
-		if (crew.stopping && (!crew.njobs || now >= stop_at))
-			return EXIT_DONE;
+		if (crew.stopping && (now >= stop_at || !(crew.njobs || plan_next(&crew, 0) == 0)))
+			break;
 		for (size_t i = 0; i < crew.njobs; i++)
 			job_read(crew.jobs[i], false, plan_line);
 		if (!crew.stopping && now >= find_at)
@@ -249,8 +262,12 @@ static int run(int signals)
 			journal_notify("READY=1");
 			ready = true;
 		}
-		wait_for_events(signals, now);
+		wait_for_events(signals, more ? 0 : timeout(now));
 	}
+	/* They can be killed anywhere, like everything else. */
+	for (size_t i = 0; i < crew.njobs; i++)
+		kill(crew.jobs[i]->pid, SIGTERM);
+	return EXIT_DONE;
 }
 
 /* A member that was named: it must be one. */
@@ -321,6 +338,11 @@ int main(int argc, char **argv)
 		case 'a': all_below = optarg; break;
 		default: return usage(c == 'h');
 		}
+	/* Nothing that we open is to be taken for a standard stream. */
+	do {
+		c = open("/dev/null", O_RDWR);
+	} while (c >= 0 && c <= STDERR_FILENO);
+	close(c);
 	/* What is named by the environment of whoever starts us is not what we are told to watch. */
 	unsetenv("GIT_DIR");
 	unsetenv("GIT_WORK_TREE");

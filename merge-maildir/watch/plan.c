@@ -19,6 +19,7 @@
 /* Fewer sessions than an sshd allows in one connection (MaxSessions 10). */
 #define HOST_JOBS 6
 #define TALKS_MOST 48
+#define LOCK_EVERY 2000
 /* Work that takes longer waits for something, a lock or a disk, and no longer for the processors: others may begin. */
 #define SLOW 2000
 
@@ -41,10 +42,15 @@ static int64_t work_due(const struct crew *c, const struct ward *w)
 
 	if (w->job)
 		return PACE_NEVER;
+	/* What was seen to change before we were told to end is recorded. */
+	if (c->stopping)
+		return w->last && (w->pace.dirty || w->now) && !w->retry.fails && w->lock >= 0 ? 0 : PACE_NEVER;
 	if (w->now || w->behind || w->full)
 		due = 0;
 	else if (w->check_at < due)
 		due = w->check_at;
+	if (w->rest.fails && w->rest.next < due)
+		due = w->rest.next;
 	return due == PACE_NEVER ? due : later_of(due, w->retry.next);
 }
 
@@ -53,9 +59,9 @@ static int64_t talk_due(const struct link *l)
 	int64_t due;
 
 	/* First what is on disk: then the peer is sent it together with the rest. */
-	if (l->job || l->ward->behind || l->ward->lock < 0 || !(l->fetch || (l->push && !l->ward->silent)))
+	if (l->job || l->ward->behind || l->ward->lock < 0 || !(l->fetch || l->push))
 		return PACE_NEVER;
-	due = later_of(l->fetch ? 0 : l->push_at, l->retry.next);
+	due = later_of(l->fetch && !(l->push && l->push_first) ? 0 : l->push_at, l->retry.next);
 	if (l->host) {
 		due = later_of(due, l->host->retry.next);
 		/* Of a host that does not answer one is enough to find out. */
@@ -79,13 +85,11 @@ int64_t plan_next(const struct crew *c, int64_t now)
 	bool work_full = count(c, true, now) >= c->work_most, talks_full = count(c, false, now) >= TALKS_MOST;
 	int64_t next = PACE_NEVER;
 
-	if (c->stopping)
-		return next;
 	for (size_t i = 0; i < c->wards.n; i++) {
 		const struct ward *w = c->wards.v[i];
 		int64_t due = work_full ? PACE_NEVER : work_due(c, w);
 
-		for (size_t k = 0; k < w->nlinks && !talks_full; k++)
+		for (size_t k = 0; k < w->nlinks && !talks_full && !c->stopping; k++)
 			due = talk_due(w->links[k]) < due ? talk_due(w->links[k]) : due;
 		next = due < next ? due : next;
 	}
@@ -113,15 +117,21 @@ static bool take_lock(struct ward *w, int64_t now)
 	struct err err;
 	int fd;
 
-	if (w->lock >= 0)
+	if (w->lock >= 0 && ward_has_lock(w))
 		return true;
 	fd = watcher_take(w->gitdir, &err);
 	if (fd >= 0) {
 		w->lock = fd;
+		w->walk = w->renew = true;
 		return true;
 	}
-	journal_warn(&w->journal, now, w->root, "%s", err.msg);
 	retry_failed(&w->retry, now);
+	/* Once is no trouble: a child of a watch that was killed has the lock until it has closed its descriptors. */
+	if (w->retry.fails > 1)
+		journal_warn(&w->journal, now, w->root, "%s", err.msg);
+	/* Between its end and our beginning nobody watches. */
+	if (w->retry.next > now + LOCK_EVERY)
+		w->retry.next = now + LOCK_EVERY;
 	return false;
 }
 
@@ -131,10 +141,14 @@ static void start_work(struct crew *c, struct ward *w, int64_t now)
 
 	if (!take_lock(w, now))
 		return;
+	/* What was not seen to change is looked at as well, now and then. */
+	if (now >= w->check_at)
+		w->walk = w->renew = true;
 	if (w->walk) {
 		ward_walk(w, why, sizeof(why));
-		if (*why)
-			journal_warn(&w->journal, now, w->root, "%s; until then %zu directories are looked at once a second", why, w->unwatched);
+		/* That there is no instance at all has been said. */
+		if (*why && notify_fd() >= 0)
+			journal_warn(&c->journal, now, NULL, "%s; until then directories without a watch are looked at once a second", why);
 	}
 	w->job = begin(c, JOB_WORK, w, NULL, w->full || now >= w->check_at, now);
 	if (!w->job) {
@@ -142,7 +156,7 @@ static void start_work(struct crew *c, struct ward *w, int64_t now)
 		return;
 	}
 	pace_done(&w->pace);
-	w->now = w->full = false;
+	w->now = w->full = w->last = false;
 	if (now >= w->check_at) {
 		/* Not all of them at the same time. */
 		w->check_at = now + c->check + (int64_t)(hash_bytes(w->root, strlen(w->root)) % 1000) * c->check / 10000;
@@ -153,12 +167,15 @@ static void start_work(struct crew *c, struct ward *w, int64_t now)
 
 static void start_talk(struct crew *c, struct link *l, int64_t now)
 {
-	l->job = begin(c, l->fetch ? JOB_FETCH : JOB_PUSH, l->ward, l, false, now);
+	/* A peer that only one of them works with gets the other one all the same. */
+	bool fetch = l->fetch && !(l->push && l->push_first);
+
+	l->job = begin(c, fetch ? JOB_FETCH : JOB_PUSH, l->ward, l, false, now);
 	if (!l->job) {
 		retry_failed(&l->retry, now);
 		return;
 	}
-	if (l->fetch)
+	if (fetch)
 		l->fetch = false;
 	else
 		l->push = false;
@@ -168,8 +185,6 @@ static void start_talk(struct crew *c, struct link *l, int64_t now)
 
 void plan_start(struct crew *c, int64_t now)
 {
-	if (c->stopping)
-		return;
 	/* Beginning with another one each time: none is last for ever. */
 	c->turn++;
 	for (size_t i = 0; i < c->wards.n; i++) {
@@ -178,7 +193,7 @@ void plan_start(struct crew *c, int64_t now)
 		if (work_due(c, w) <= now && count(c, true, now) < c->work_most)
 			start_work(c, w, now);
 	}
-	for (size_t i = 0; i < c->wards.n; i++) {
+	for (size_t i = 0; i < c->wards.n && !c->stopping; i++) {
 		struct ward *w = c->wards.v[(i + c->turn) % c->wards.n];
 
 		for (size_t k = 0; k < w->nlinks; k++)
@@ -214,7 +229,8 @@ static void work_ended(struct crew *c, struct ward *w, const struct job *j, int 
 
 	w->job = NULL;
 	if (!ok) {
-		w->now = true;
+		/* When it is there again, perhaps other directories are. */
+		w->now = w->walk = true;
 		w->full |= j->full;
 		retry_failed(&w->retry, now);
 		return;
@@ -224,27 +240,49 @@ static void work_ended(struct crew *c, struct ward *w, const struct job *j, int 
 		journal_say(w->root, "is in order again");
 	}
 	w->behind = false;
-	w->silent = j->reported.len && strstr(j->reported.buf, "\npush 0\n");
+	/* Mail that could not be looked at for certain, and a lock that is given back, need not be followed by an event. */
+	if (j->reported.len && strstr(j->reported.buf, "unfinished 1"))
+		retry_failed(&w->rest, now);
+	else
+		retry_ok(&w->rest);
 	for (size_t i = 0; i < w->nlinks; i++)
 		w->links[i]->listed = false;
 	for (line = j->reported.len ? strtok_r(j->reported.buf, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "peer %64s %2047[^\n]", name, url) == 2)
 			ward_set_link(&c->wards, w, name, url);
-		else if (sscanf(line, "unsent %64s", name) == 1)
+		else if (sscanf(line, "unsent %64s", name) == 1 && w->auto_push)
 			push_soon(ward_link(w, name));
-		else if (sscanf(line, "name %64s", w->name) != 1)
-			sscanf(line, "head %40s", head);
+		else if (sscanf(line, "name %64s", w->name) != 1 && sscanf(line, "head %40s", head) != 1)
+			w->auto_push = !strcmp(line, "push 1") || (w->auto_push && strcmp(line, "push 0") != 0);
 	ward_drop_links(w);
 	if (!*head || !strcmp(head, w->head))
 		return;
+	if (!w->auto_push)
+		return;
 	memcpy(w->head, head, sizeof(head));
 	for (size_t i = 0; i < w->nlinks; i++) {
-		w->links[i]->push = true;
-		w->links[i]->push_at = recorded ? 0 : now + sync_pause_ms(w->name);
+		struct link *l = w->links[i];
+		int64_t at = recorded ? 0 : now + sync_pause_ms(w->name);
+
+		/* What waits for its turn already does not wait longer because more came. */
+		l->push_at = l->push && l->push_at < at ? l->push_at : at;
+		l->push = true;
 	}
 }
 
-static void talk_ended(struct link *l, const struct job *j, int status, int64_t now)
+/* Those who failed while it was away did so because of that. */
+static void host_answers(struct crew *c, struct host *h)
+{
+	if (!retry_ok(&h->retry))
+		return;
+	journal_say(NULL, "'%s' answers again", h->name);
+	for (size_t i = 0; i < c->wards.n; i++)
+		for (size_t k = 0; k < c->wards.v[i]->nlinks; k++)
+			if (c->wards.v[i]->links[k]->host == h)
+				retry_now(&c->wards.v[i]->links[k]->retry);
+}
+
+static void talk_ended(struct crew *c, struct link *l, const struct job *j, int status, int64_t now)
 {
 	const char *about = l->ward->root;
 	bool away = j->reported.len && strstr(j->reported.buf, "away 1"), changed = j->reported.len && strstr(j->reported.buf, "changed 1");
@@ -255,13 +293,15 @@ static void talk_ended(struct link *l, const struct job *j, int status, int64_t 
 	if (status != EXIT_DONE) {
 		l->fetch |= j->kind == JOB_FETCH;
 		l->push |= j->kind == JOB_PUSH;
+		l->push_first = j->kind == JOB_FETCH;
 		retry_failed(&l->retry, now);
 		if (away && l->host)
 			retry_failed(&l->host->retry, now);
 		return;
 	}
-	if (l->host && retry_ok(&l->host->retry))
-		journal_say(NULL, "'%s' answers again", l->host->name);
+	l->push_first = false;
+	if (l->host)
+		host_answers(c, l->host);
 	if (retry_ok(&l->retry)) {
 		/* What it did meanwhile is here sooner than by its own next try. */
 		l->fetch |= j->kind == JOB_PUSH;
@@ -280,11 +320,11 @@ void plan_ended(struct crew *c, struct job *j, int status, int64_t now)
 		i++;
 	c->jobs[i] = c->jobs[--c->njobs];
 	job_read(j, true, plan_line);
-	if (status >= 125)
+	if (status >= 125 && !c->stopping)
 		journal_warn(&j->ward->journal, now, j->ward->root, "a process for it ended with status %d", status);
 	if (j->kind == JOB_WORK)
 		work_ended(c, j->ward, j, status, now);
 	else
-		talk_ended(j->link, j, status, now);
+		talk_ended(c, j->link, j, status, now);
 	job_free(j);
 }

@@ -13,7 +13,8 @@ struct crew {
 	struct wards wards;
 	int64_t settle, check; /* milliseconds: of changes on disk; between two full looks at a member, and fetches from its peers */
 	bool verbose;
-	bool stopping; /* nothing new is begun */
+	bool stopping; /* nothing new is begun, but for one last look at a ward that has changed (ward.last) */
+	struct journal journal; /* of what is no matter of a single ward */
 	size_t work_most; /* so many at a time */
 	size_t turn;
 	struct job **jobs;

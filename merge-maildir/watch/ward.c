@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../core/path.h"
@@ -56,30 +57,43 @@ char *ward_gitdir(const char *root)
 	return found;
 }
 
-static int by_root(const void *a, const void *b)
+/* Where the store at this root is, or would be. */
+static size_t place_of(const struct wards *s, const char *root)
 {
-	return strcmp((*(struct ward *const *)a)->root, (*(struct ward *const *)b)->root);
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(s->v[mid]->root, root) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 struct ward *wards_add(struct wards *s, char *root, char *gitdir)
 {
+	size_t at = place_of(s, root);
 	struct ward *one;
 
-	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->v[i]->root, root)) {
-			s->v[i]->listed = true;
-			free(root);
-			free(gitdir);
-			return NULL;
-		}
+	if (at < s->n && !strcmp(s->v[at]->root, root)) {
+		s->v[at]->listed = !strcmp(s->v[at]->gitdir, gitdir);
+		free(root);
+		free(gitdir);
+		return NULL;
+	}
 	one = mem_zalloc(sizeof(*one));
 	one->root = root;
 	one->gitdir = gitdir;
 	one->lock = -1;
 	one->walk = one->now = one->behind = one->listed = true;
 	MEM_GROW(s->v, s->n, s->cap);
-	s->v[s->n++] = one;
-	qsort(s->v, s->n, sizeof(*s->v), by_root);
+	memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof(*s->v));
+	s->v[at] = one;
+	s->n++;
+	s->places_known = false;
 	return one;
 }
 
@@ -92,14 +106,15 @@ static void free_link(struct link *l)
 
 void wards_remove(struct wards *s, struct ward *one)
 {
-	size_t at = 0;
+	size_t at = place_of(s, one->root);
 
-	while (s->v[at] != one)
-		at++;
+	s->places_known = false;
 	memmove(s->v + at, s->v + at + 1, (s->n - at - 1) * sizeof(*s->v));
 	s->n--;
-	for (size_t i = 0; i < one->ndirs; i++)
+	for (size_t i = 0; i < one->ndirs; i++) {
+		notify_drop(one->dirs[i].wd, one->dirs[i].path);
 		free(one->dirs[i].path);
+	}
 	for (size_t i = 0; i < one->nlinks; i++)
 		free_link(one->links[i]);
 	if (one->lock >= 0)
@@ -158,12 +173,49 @@ static bool is_in(const char *path, const char *dir)
 	return !strncmp(path, dir, len) && (path[len] == '/' || !path[len]);
 }
 
-struct ward *wards_of(const struct wards *s, const char *path)
+static void know_places(struct wards *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (is_in(path, s->v[i]->root) || is_in(path, s->v[i]->gitdir))
-			return s->v[i];
+	hash_release(&s->places);
+	hash_init(&s->places, 2 * s->n);
+	for (size_t i = 0; i < s->n; i++) {
+		hash_add(&s->places, hash_bytes(s->v[i]->root, strlen(s->v[i]->root)), 2 * i);
+		hash_add(&s->places, hash_bytes(s->v[i]->gitdir, strlen(s->v[i]->gitdir)), 2 * i + 1);
+	}
+	s->places_known = true;
+}
+
+/* By its ancestors, the longest first: one look for each of them, however many stores there are. */
+struct ward *wards_of(struct wards *s, const char *path)
+{
+	if (!s->places_known)
+		know_places(s);
+	for (size_t len = strlen(path); len; len--) {
+		size_t it = 0, at;
+
+		if (path[len] && path[len] != '/')
+			continue;
+		while (hash_next(&s->places, hash_bytes(path, len), &it, &at)) {
+			const char *place = at % 2 ? s->v[at / 2]->gitdir : s->v[at / 2]->root;
+
+			if (strlen(place) == len && !memcmp(place, path, len))
+				return s->v[at / 2];
+		}
+	}
 	return NULL;
+}
+
+bool ward_has_lock(struct ward *s)
+{
+	char *path = join(s->gitdir, "maildir/watch");
+	struct stat mine, there;
+	bool same = s->lock >= 0 && fstat(s->lock, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+
+	free(path);
+	if (!same && s->lock >= 0) {
+		close(s->lock);
+		s->lock = -1;
+	}
+	return same;
 }
 
 static int by_path(const void *a, const void *b)
@@ -186,6 +238,14 @@ struct walk {
 	size_t whysize;
 };
 
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 /* False: it is none. */
 static bool keep_dir(struct walk *w, const char *path)
 {
@@ -193,25 +253,30 @@ static bool keep_dir(struct walk *w, const char *path)
 	struct dir *d = find_dir(s, w->known, path);
 	struct stat st;
 	struct err err;
-	int ret = 0;
+	int wd;
 
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return false;
 	if (!d) {
 		MEM_GROW(s->dirs, s->ndirs, s->dirs_cap);
 		d = &s->dirs[s->ndirs++];
-		*d = (struct dir){ .path = copy(path) };
+		*d = (struct dir){ .path = copy(path), .wd = -1 };
 	}
 	d->kept = true;
-	if (d->watched && d->ino == st.st_ino)
+	if (!s->renew && d->wd >= 0 && d->ino == st.st_ino && d->dev == st.st_dev && notify_has(d->wd, path))
 		return true;
 	d->ino = st.st_ino;
-	notify_look(path, &d->stamp);
-	ret = notify_add(path, &err);
-	d->watched = ret == 0;
-	if (ret == ERR_NOTFOUND)
+	d->dev = st.st_dev;
+	notify_look(path, now_ns(), &d->stamp);
+	wd = notify_add(path, &err);
+	if (wd != d->wd)
+		notify_drop(d->wd, path);
+	d->wd = wd >= 0 ? wd : -1;
+	if (wd == ERR_NOTFOUND) {
+		d->kept = false;
 		return false;
-	if (ret < 0)
+	}
+	if (wd < 0)
 		snprintf(w->why, w->whysize, "%s", err.msg);
 	return true;
 }
@@ -275,12 +340,15 @@ void ward_walk(struct ward *s, char *why, size_t size)
 		s->dirs[i].kept = false;
 	walk_refs(&w);
 	walk_maildir(&w, s->root, 0);
+	s->renew = false;
 	s->unwatched = 0;
 	for (size_t i = 0; i < s->ndirs; i++) {
 		if (s->dirs[i].kept) {
-			s->unwatched += !s->dirs[i].watched;
+			s->unwatched += s->dirs[i].wd < 0;
 			s->dirs[n++] = s->dirs[i];
 		} else {
+			/* It is elsewhere, where it is none of ours; or gone. */
+			notify_drop(s->dirs[i].wd, s->dirs[i].path);
 			free(s->dirs[i].path);
 		}
 	}
@@ -294,8 +362,8 @@ bool ward_look(struct ward *s)
 	bool changed = false;
 
 	for (size_t i = 0; i < s->ndirs && s->unwatched; i++)
-		if (!s->dirs[i].watched)
-			changed |= notify_look(s->dirs[i].path, &s->dirs[i].stamp);
+		if (s->dirs[i].wd < 0)
+			changed |= notify_look(s->dirs[i].path, now_ns(), &s->dirs[i].stamp);
 	/* New folders are among what may have changed. */
 	s->walk |= changed;
 	return changed;
@@ -303,9 +371,7 @@ bool ward_look(struct ward *s)
 
 void ward_lost(struct ward *s)
 {
-	for (size_t i = 0; i < s->ndirs; i++)
-		s->dirs[i].watched = false;
-	s->walk = s->now = true;
+	s->walk = s->renew = s->now = true;
 }
 
 static void ref_changed(struct ward *s, const char *rel, const struct notify_event *e)
@@ -322,7 +388,7 @@ static void ref_changed(struct ward *s, const char *rel, const struct notify_eve
 	if (len > 5 && !strcmp(e->name + len - 5, ".lock"))
 		return;
 	s->now = true;
-	if (sscanf(rel, "/refs/remotes/%127[^/]/", peer) == 1 && (l = ward_link(s, peer))) {
+	if (sscanf(rel, "/refs/remotes/%127[^/]", peer) == 1 && (l = ward_link(s, peer))) {
 		retry_now(&l->retry);
 		if (l->host)
 			retry_now(&l->host->retry);
@@ -331,19 +397,12 @@ static void ref_changed(struct ward *s, const char *rel, const struct notify_eve
 
 void ward_changed(struct ward *s, const struct notify_event *e, int64_t now)
 {
-	const char *rel = e->dir + strlen(s->root);
 	struct bytes path = { 0 };
 	struct path p;
-	struct dir *d;
 
-	if (!is_in(e->dir, s->root)) {
+	if (is_in(e->dir, s->gitdir)) {
 		ref_changed(s, e->dir + strlen(s->gitdir), e);
-		return;
-	}
-	if (!e->name) {
-		bytes_add(&path, e->dir, strlen(e->dir) - 1);
-		if ((d = find_dir(s, s->ndirs, path.buf)))
-			d->watched = false;
+	} else if (!e->name) {
 		s->walk = true;
 		pace_touch(&s->pace, now);
 	} else if (e->is_dir) {
@@ -352,7 +411,9 @@ void ward_changed(struct ward *s, const struct notify_event *e, int64_t now)
 			pace_touch(&s->pace, now);
 		}
 	} else {
-		bytes_addf(&path, "%s%s", rel + 1, e->name);
+		const char *rel = e->dir + strlen(s->root);
+
+		bytes_addf(&path, "%s%s%s", *rel ? rel + 1 : "", *rel ? "/" : "", e->name);
 		path_parse(&p, path.buf, path.len);
 		if (p.class != PATH_IGNORED)
 			pace_touch(&s->pace, now);

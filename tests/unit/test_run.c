@@ -7,7 +7,9 @@
 
 #include "repo/run.h"
 
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 
 #define ARGV(...) (const char *const[]){ __VA_ARGS__, NULL }
 
@@ -296,11 +298,49 @@ static void a_detached_command_can_be_given_a_lock(void **state)
 	close(other);
 }
 
+static void end(int sig)
+{
+	run_end(sig);
+	_exit(3);
+}
+
+static void who_is_ended_takes_along_what_it_runs(void **state)
+{
+	struct run r = { .argv = ARGV("sh", "-c", "echo $$ >pid.new; mv pid.new pid; sleep 1000; :") };
+	pid_t pid, shell = 0;
+	struct err err;
+	int ws;
+
+	(void)state;
+	unlink("pid");
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		signal(SIGTERM, end);
+		run_all(&r, 1, &err);
+		_exit(4);
+	}
+	for (int i = 0; i < 1000 && access("pid", F_OK) < 0; i++)
+		usleep(10000);
+	FILE *f = fopen("pid", "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &shell), 1);
+	fclose(f);
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &ws, 0), pid);
+	assert_true(WIFEXITED(ws) && WEXITSTATUS(ws) == 3);
+	for (int i = 0; i < 1000 && kill(-shell, 0) == 0; i++)
+		usleep(10000);
+	assert_int_equal(kill(-shell, 0), -1);
+	unlink("pid");
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, box_setup, box_teardown)
 	const struct CMUnitTest tests[] = {
 		T(output_errors_and_status_come_back),
+		T(who_is_ended_takes_along_what_it_runs),
 		T(large_input_that_is_echoed_does_not_deadlock),
 		T(one_that_hangs_delays_no_other_and_dies_with_its_children),
 		T(progress_keeps_a_slow_peer_alive),
