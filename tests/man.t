@@ -27,7 +27,7 @@ synopsis() {
 # usage COMMAND...: the usage lines that -h prints, one for each form; fails unless -h ends with 0.
 usage() {
 	"$@" -h >"$HOME/usage" || { echo "-h: status $?"; return 1; }
-	sed -n 's/^usage: //p; s/^       \(git \)/\1/p' "$HOME/usage"
+	sed -n 's/^usage: //p; s/^       \(git[ -]\)/\1/p' "$HOME/usage"
 }
 
 agrees() {

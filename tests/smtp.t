@@ -1,6 +1,7 @@
 #!/bin/sh
 #
 # smtp.t -- git-maildir-deliver --smtp: what is answered with 250 is stored, once and as it was sent, and what is not leaves nothing.
+# shellcheck disable=SC2086,SC2119,SC2120
 . ./tests/lib.sh
 
 command -v python3 >/dev/null || skip_all 'needs python3'
