@@ -1,13 +1,13 @@
 #!/bin/sh
 #
 # lab-idle.t -- three mail servers: what is delivered to any of them, and what a client does there, clients on the others see at once. How long it takes is
-# printed, and not judged: LAB_MESSAGES of them (default 30).
+# printed, and not judged: LAB_MESSAGES of them (default 24).
 # shellcheck source=tests/lib.sh disable=SC2086,SC2119
 . ./tests/lib.sh
 # shellcheck source=tests/lab.sh
 . "$TOP/tests/lab.sh"
 need_lab
-LAB_MESSAGES=${LAB_MESSAGES:-30}
+LAB_MESSAGES=${LAB_MESSAGES:-24}
 
 three_servers() {
 	lab_cluster a b c
@@ -21,6 +21,6 @@ everybody_sees_it() {
 t 'Clients in IDLE see what is delivered to another server, and the flags that clients set there.' everybody_sees_it
 grep '^# ' "$HOME/out"
 
-t 'No mail server saw anything that it warns of, and no watch had to complain.' lab_logs_are_quiet
+t 'No mail server saw anything that it warns of.' lab_logs_are_quiet
 
 done_testing
