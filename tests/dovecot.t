@@ -7,9 +7,16 @@
 
 need_dovecot
 some_mail a
-mail_pair a b >"$HOME/out" 2>&1 || { diag <"$HOME/out"; echo "Bail out! no pair of members"; exit 1; }
+chown -R "$MAIL_UID:$MAIL_UID" a
 trap 'stop_dovecot; finish' EXIT
 start_dovecot >"$HOME/out" 2>&1 || { diag <"$HOME/out"; skip_all 'Dovecot does not start here'; }
+# Dovecot gives a folder its UIDVALIDITY by the clock when it first sees it: once, before there is a second member.
+begin() {
+	"$IMAP" "$PORT" a status INBOX
+	"$IMAP" "$PORT" a status Work
+	mail_pair a b
+}
+begin >"$HOME/out" 2>&1 || { diag <"$HOME/out"; echo "Bail out! no pair of members"; exit 1; }
 
 # The repository is beside the Maildir, and a file .git in it: neither is a folder.
 list_shows_mail_only() {
