@@ -138,6 +138,7 @@ t 'A link can be cut in one direction.' one_way
 stopped_and_started() {
 	lab exec a --user touch kept /tmp/gone
 	lab exec a --user sleep 1000 &
+	grep -c 'daemon started' "$LAB/a/log/postfix" >"$HOME/starts"
 	lab stop a
 	wait
 	not lab exec a true
@@ -154,7 +155,8 @@ stopped_and_started() {
 		lab.deliver("a", "again")
 		with lab.watch("a") as seen:
 		    assert "to-a" in seen.session.names.values()
-		assert lab.log("a", "postfix").count("daemon started") == 2
+		with open(os.environ["HOME"] + "/starts") as f:
+		    assert lab.log("a", "postfix").count("daemon started") == int(f.read()) + 1
 	END
 }
 t 'A host that is stopped is silent, and boots again with what was on its disk.' stopped_and_started
