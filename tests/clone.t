@@ -176,8 +176,8 @@ watched_meanwhile() {
 	same_mail a half
 	same_head a half
 	soon grep 'in order again' watched
-	kill $watch
-	wait $watch
+	kill "$watch"
+	wait "$watch"
 }
 t 'A watch that finds a clone that has not come to its end leaves it alone until then.' watched_meanwhile
 
