@@ -42,6 +42,7 @@ struct work {
 	struct store from, to; /* what differs: before and now */
 	struct changes changes;
 	struct dates dates;
+	bool young;  /* a folder was left to the next record, see uids.h */
 	bool unread; /* something vanished before it was read, or could not be looked at */
 };
 
@@ -347,12 +348,14 @@ static int find_changes(struct work *w, struct err *err)
 static int record_imap(struct work *w, struct err *err)
 {
 	struct record_result *res = w->res;
-	struct uids u = { .m = w->m, .ix = &res->index, .compare = &res->compare, .changes = &w->changes, .words = &res->words, .batch = w->batch };
+	struct uids u = { .m = w->m, .ix = &res->index, .compare = &res->compare, .changes = &w->changes, .words = &res->words, .batch = w->batch,
+			  .patient = w->opts->patient };
 	int ret = uids_record(&u, &res->imap_edits, err);
 
 	if (ret < 0)
 		return ret;
 	w->unread |= u.later;
+	w->young |= u.young;
 	index_edit(&res->index, res->imap_edits.v, res->imap_edits.n);
 	return 0;
 }
@@ -441,7 +444,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 		goto out;
 	if (!opts->dry_run) {
 		ret = carry_out(&w, err);
-		res->unfinished = w.unread || res->compare.nwaiting || !saw_everything(&res->compare.scan);
+		res->unfinished = w.unread || w.young || res->compare.nwaiting || !saw_everything(&res->compare.scan);
 		if (!ret && !w.unread && saw_everything(&res->compare.scan))
 			ack_set_recorded(m->repo.gitdir, &begun);
 	} else if ((res->changed = w.changes.n != 0)) {

@@ -14,6 +14,7 @@
 struct record_opts {
 	bool dry_run;	    /* change nothing, neither on disk nor in the repository */
 	bool allow_deletes; /* a person has confirmed a mass deletion */
+	bool patient;	    /* whoever calls does it again soon when the result is unfinished */
 	bool full;	    /* look at size and mtime of every message, and read every directory */
 	void (*progress)(void *ctx, size_t done, size_t total); /* messages read; may be NULL */
 	void *ctx;

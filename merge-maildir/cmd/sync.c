@@ -186,7 +186,7 @@ done:
 
 static int one_round(struct member *m, const struct round *how, struct oids *refused, struct sync_outcome *out, bool *again, struct err *err)
 {
-	struct record_opts ropts = { .dry_run = how->dry_run, .full = how->full };
+	struct record_opts ropts = { .dry_run = how->dry_run, .patient = how->again, .full = how->full };
 	struct record_result rec = { 0 };
 	struct oids heads = { 0 }, frontier = { 0 };
 	struct oid bad;

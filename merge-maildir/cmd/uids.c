@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -211,6 +212,19 @@ int uids_before(void *ctx, struct bytes *out, struct err *err)
 	return b->entry ? objects_read(b->repo, &b->entry->oid, OBJECTS_BLOB, out, err) : 0;
 }
 
+/* A mail server that makes a folder makes cur/ first and its list a moment later, with the UIDVALIDITY that it has told its client by then. */
+#define YOUNG_NS INT64_C(2000000000)
+
+static bool is_being_made(const struct scan_folder *f)
+{
+	struct timespec now;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - f->sub[NAME_CUR].stamp.ctime_ns;
+	return age >= 0 && age < YOUNG_NS;
+}
+
 static int number(struct work *w, const char *folder, const char *path, const struct index_entry *was, struct err *err)
 {
 	struct uids_before before = { &w->u->m->repo, was };
@@ -280,15 +294,26 @@ static bool was_read(const struct words *w, const char *folder)
 	return false;
 }
 
-static int one(struct work *w, const char *folder, struct err *err)
+static bool is_empty(struct work *w, const char *folder)
 {
+	size_t n;
+
+	free(uids_messages(w->u->ix, folder, &n));
+	return !n;
+}
+
+static int one(struct work *w, const struct scan_folder *f, struct err *err)
+{
+	const char *folder = f->path;
 	const char *list = path_in(w, folder, UIDLIST_NAME), *map = path_in(w, folder, KEYWORDS_NAME);
 	const struct index_entry *list_was = entry_at(w, list), *map_was = entry_at(w, map);
 	const struct scan_file *list_is = file_at(w, list), *map_is = file_at(w, map);
 	int ret = 0;
 
-	if (is_touched(w, folder) ? list_is || list_was || w->numbering
-				  : list_is ? !is_as_recorded(list_is, list_was) : list_was || w->numbering)
+	if (w->u->patient && !list_is && !list_was && is_being_made(f) && is_empty(w, folder))
+		w->u->young = true;
+	else if (is_touched(w, folder) ? list_is || list_was || w->numbering
+				       : list_is ? !is_as_recorded(list_is, list_was) : list_was || w->numbering)
 		ret = number(w, folder, list, list_was, err);
 	if (!ret && ((map_is && !is_as_recorded(map_is, map_was)) || was_read(w->u->words, folder)))
 		ret = words(w, folder, map, map_was, err);
@@ -316,7 +341,7 @@ int uids_record(struct uids *u, struct edits *e, struct err *err)
 	w.numbering = file_at(&w, UIDVALIDITY_NAME) != NULL;
 	for (size_t i = 0; i < s->nfolders && !ret; i++)
 		if (s->folders[i].sub[NAME_CUR].present)
-			ret = one(&w, s->folders[i].path, err);
+			ret = one(&w, &s->folders[i], err);
 	if (!ret && w.made)
 		ret = put_validity(&w, err);
 	edits_unique(e);

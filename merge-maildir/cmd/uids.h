@@ -22,6 +22,8 @@ struct uids {
 	const struct changes *changes;
 	struct words *words;
 	struct objects_batch *batch;
+	bool patient; /* another record follows soon: a new folder that is empty and has no list may be left to it */
+	bool young;   /* set when that was done */
 	bool later; /* set when a folder could not be looked at: the next record has to */
 };
 

@@ -9,7 +9,7 @@
 /* A partition that ends must be over within seconds, also for those who tried in vain just now. */
 #define PAUSE_USUAL 2000
 /* Of a host that has been away for ten minutes nobody expects it within the second. */
-#define PAUSE_SHARE 20
+#define PAUSE_SHARE 60
 #define PAUSE_LONGEST 30000
 
 void pace_touch(struct pace *p, int64_t now)
