@@ -412,8 +412,8 @@ class Session(Imap):
                     words = parse(line) if re.match(r"\* \d+ FETCH", line) else []
                     items = dict(zip(words[3][::2], words[3][1::2])) if words else {}
                     uid = int(items.get("UID", 0))
-                    if "INTERNALDATE" in items and uid in self.names:
-                        found[uid] = (self.names[uid], tuple(sorted(self.flags.get(uid, ()))), items["INTERNALDATE"], int(items["RFC822.SIZE"]))
+                    if "INTERNALDATE" in items:
+                        found[uid] = (self.names.get(uid, "has no Message-ID"), tuple(sorted(self.flags.get(uid, ()))), items["INTERNALDATE"], int(items["RFC822.SIZE"]))
             if len(self.expunged) == gone and sorted(found) == self.all:
                 return self.validity, found
         raise RuntimeError(f"{mailbox} is never at rest: {self.all} and {sorted(found)}")

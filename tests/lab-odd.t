@@ -112,6 +112,7 @@ disk_full() {
 	small_disk
 	labwork <<-'END'
 		from labflow import *
+		import smtplib
 		complete("a host with a small disk")
 		def some(name, mb):
 		    line = os.urandom(27).hex() + "\r\n"
@@ -130,8 +131,12 @@ disk_full() {
 		        time.sleep(0.1)
 		    time.sleep(3)
 		    assert wrong(["c"], wanted), "its disk is not full"
-		    lab.deliver("c", "at-full-disk")
-		    note("at-full-disk")
+		    # What it cannot keep it does not accept.
+		    try:
+		        lab.deliver("c", "at-full-disk")
+		        assert False, "it was accepted"
+		    except smtplib.SMTPDataError as refused:
+		        assert refused.smtp_code == 452, refused
 		    client = lab.imap("c")
 		    client.select("INBOX")
 		    client.close()
