@@ -7,13 +7,22 @@
     assert c.end() == (0, "")                   # closes, and waits: the exit status, and what is on standard error
 """
 import os
+import signal
 import subprocess
 
 
+def begin(more):
+    """Signals that whoever runs the tests ignores, as nohup does, are not ignored by what is tested."""
+    for sig in signal.SIGHUP, signal.SIGINT, signal.SIGTERM:
+        signal.signal(sig, signal.SIG_DFL)
+    if more:
+        more()
+
+
 class Client:
-    def __init__(self, *args, greeting=220, **how):
+    def __init__(self, *args, greeting=220, preexec_fn=None, **how):
         self.process = subprocess.Popen(["git-maildir-deliver", "--smtp", *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=how.pop("stderr", subprocess.PIPE), **how)
+                                        stderr=how.pop("stderr", subprocess.PIPE), preexec_fn=lambda: begin(preexec_fn), **how)
         if greeting:
             self.answer(greeting)
 
