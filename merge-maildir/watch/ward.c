@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../core/path.h"
-#include "../repo/io.h"
+#include "../repo/gitdir.h"
 
 /* A tree of mailboxes is not deeper than <domain>/<user>/Maildir with some room. */
 #define DEPTH_MOST 8
@@ -38,23 +38,10 @@ static char *copy(const char *s)
 
 char *ward_gitdir(const char *root)
 {
-	char *git = join(root, ".git"), *found = NULL;
-	struct bytes text = { 0 };
-	struct stat st;
+	char *gitdir = gitdir_of(root, NULL), *real = gitdir ? realpath(gitdir, NULL) : NULL;
 
-	if (stat(git, &st) == 0 && S_ISDIR(st.st_mode)) {
-		found = realpath(git, NULL);
-	} else if (io_read(git, &text) == 0 && !strncmp(text.buf, "gitdir: ", 8)) {
-		char *target = text.buf + 8, *path;
-
-		target[strcspn(target, "\n")] = '\0';
-		path = *target == '/' ? copy(target) : join(root, target);
-		found = realpath(path, NULL);
-		free(path);
-	}
-	free(git);
-	bytes_release(&text);
-	return found;
+	free(gitdir);
+	return real;
 }
 
 /* Where the store at this root is, or would be. */
@@ -128,18 +115,16 @@ void wards_remove(struct wards *s, struct ward *one)
 
 static void find_in(const char *dir, int depth, void (*found)(void *ctx, char *root, char *gitdir), void *ctx)
 {
-	char *gitdir = ward_gitdir(dir), *state = gitdir ? join(gitdir, "maildir") : NULL, *cur = join(dir, "cur");
-	bool member = state && access(state, F_OK) == 0, maildir = access(cur, F_OK) == 0;
+	char *gitdir = ward_gitdir(dir), *cur = join(dir, "cur");
+	bool maildir = access(cur, F_OK) == 0;
 	struct dirent *e;
 	DIR *d;
 
-	free(state);
 	free(cur);
-	if (member) {
+	if (gitdir) {
 		found(ctx, copy(dir), gitdir);
 		return;
 	}
-	free(gitdir);
 	if (maildir || depth >= DEPTH_MOST || !(d = opendir(dir)))
 		return;
 	while ((e = readdir(d))) {

@@ -86,7 +86,7 @@ struct wards {
 	bool places_known;
 };
 
-/* ward_gitdir: the repository that a directory is the work tree of: what its ".git" is or names, absolute and malloc'ed; NULL if it has none. */
+/* ward_gitdir: the repository of the member whose Maildir this is (gitdir_of()), without symbolic links in its path, malloc'ed; NULL if it is none. */
 char *ward_gitdir(const char *root);
 
 /*
