@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -72,13 +73,41 @@ static char *find_maildir(const char *named, struct err *err)
 
 /* --- one message, on standard input */
 
+#define PF_EXITING 0x4u
+
+/*
+ * Whether the process that was our parent is dead or dies just now: a pipe comes to its end before the kernel gives the children of a dying process to another one. The ninth of the fields
+ * of proc(5)'s stat, counted from behind the name, in which anything can be, is the flags word; PF_EXITING is from the kernel's sched.h.
+ */
+static bool is_dying(pid_t parent)
+{
+	char path[64], stat[1024], state;
+	unsigned flags = 0;
+	const char *rest;
+	ssize_t n;
+	int fd;
+
+	if (getppid() != parent)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)parent);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return getppid() != parent;
+	n = read(fd, stat, sizeof(stat) - 1);
+	close(fd);
+	stat[n > 0 ? n : 0] = '\0';
+	rest = strrchr(stat, ')');
+	if (!rest || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+		return getppid() != parent;
+	return flags & PF_EXITING || state == 'Z' || state == 'X' || getppid() != parent;
+}
+
 static int receive(struct delivery *dl, struct err *err)
 {
 	pid_t parent = getppid();
 	int rc = delivery_read(dl, STDIN_FILENO, err);
 
 	/* Whoever hands us the message and dies in the middle cannot be told from one who is done, but by this. There is nobody to take our answer: it will be handed over again. */
-	if (!rc && getppid() != parent)
+	if (!rc && is_dying(parent))
 		rc = err_set(err, ERR_AGAIN, "the process that handed over the message died");
 	return rc ? rc : delivery_place(dl, err);
 }
