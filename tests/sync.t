@@ -205,6 +205,31 @@ unrecorded_changes() {
 }
 t 'changes that were not recorded yet are recorded first' unrecorded_changes
 
+# What a record leaves for later is looked at again, whatever is merged in between.
+held_and_merged() {
+	begin
+	mkmaildir a/.Old
+	n=100
+	while [ $n -lt 130 ]; do
+		n=$((n + 1))
+		mkmsg a/.Old cur "1700000$n.M1P1.host:2,S"
+	done
+	git -C a maildir record --no-push >/dev/null
+	together a b
+	rm a/.Old/cur/*
+	mkmsg b new "$NEW"
+	git -C b maildir record --no-push >/dev/null
+	# The folder is at rest, so that its stamps can be remembered.
+	sleep 0.1
+	status_is 1 git -C a maildir sync
+	[ "$(at a "$NEW")" = "new/$NEW" ]
+	git -C a maildir record --allow-deletes
+	[ -z "$(git -C a ls-tree -r --name-only HEAD .Old/cur)" ]
+	together a b
+	[ -z "$(ls b/.Old/cur)" ]
+}
+t 'deletions that were held back while something was merged can be confirmed afterwards' held_and_merged
+
 forward() {
 	begin
 	mkmsg a new "$NEW"

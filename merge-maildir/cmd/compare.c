@@ -384,10 +384,11 @@ static void find_unsure(struct compare *c, const struct index *ix, size_t **unsu
 	hash_release(&t);
 }
 
-/* Reads the folders of unsure messages again. */
+/* Reads the folders of unsure messages again. 1 if one is not there any more, or a negative code. */
 static int rescan(struct compare *c, const struct index *ix, const struct disk *d, const size_t *unsure, size_t n, struct err *err)
 {
 	size_t last = COMPARE_NONE;
+	bool gone = false;
 	int ret;
 
 	for (size_t k = 0; k < n; k++) {
@@ -402,8 +403,9 @@ static int rescan(struct compare *c, const struct index *ix, const struct disk *
 		last = (size_t)(f - c->scan.folders);
 		if ((ret = scan_folder_again(&c->scan, last, d, err)) < 0)
 			return ret;
+		gone |= f->gone;
 	}
-	return 0;
+	return gone;
 }
 
 static int scan_again(struct compare *c, const struct disk *d, const struct compare_opts *opts, struct err *err)
@@ -434,11 +436,12 @@ int compare_disk(struct compare *c, const struct index *ix, const struct disk *d
 		if (tries == CONFIRM_TRIES)
 			break;
 		if (nunsure) {
-			whole = false;
 			if ((ret = rescan(c, ix, d, unsure, nunsure, err)) < 0) {
 				free(unsure);
 				return ret;
 			}
+			/* Where it went, with all its messages, only a scan of everything can tell. */
+			whole = ret == 1;
 		} else if (c->ngone && !scan_is_current(&c->scan, d)) {
 			/*
 			 * A message that was moved from a folder not yet read to one read already is in neither. It

@@ -46,15 +46,16 @@ static bool same_place(const struct index_entry *e, const struct compare_fresh *
 	       !memcmp(p.name, f->entry->name, key_length(p.name, p.namelen));
 }
 
-static const struct index_entry *find_same(const struct hash_table *by_ino, const struct compare *c, const struct index *ix, const struct stat *st)
+/* The gone message that is this file now, as an index into c->gone. */
+static size_t find_same(const struct hash_table *by_ino, const struct compare *c, const struct index *ix, const struct stat *st)
 {
 	uint32_t ino = (uint32_t)st->st_ino;
 	size_t it = 0, g;
 
 	while (hash_next(by_ino, hash_bytes(&ino, sizeof(ino)), &it, &g))
 		if (same_file(&ix->v[c->gone[g]], st))
-			return &ix->v[c->gone[g]];
-	return NULL;
+			return g;
+	return COMPARE_NONE;
 }
 
 /*
@@ -103,12 +104,37 @@ int fresh_read_file(struct fresh *out, const struct disk *d, const char *path, s
 	return ret;
 }
 
+static struct fresh as_recorded(const struct index_entry *e, const struct compare_fresh *f)
+{
+	return (struct fresh){ .there = true, .renamed = same_place(e, f), .oid = e->oid, .st = e->st, .mtime = e->st.mtime_s, .maybe = COMPARE_NONE };
+}
+
+/*
+ * A file that was seen and could not be opened any more. found says which gone messages turned up elsewhere. One that did not was renamed or moved twice since, and what
+ * it was called in between is a state that it was in: to say "gone" instead would record a deletion that nobody made.
+ */
+static void explain_vanished(struct fresh *out, bool *found, const struct hash_table *by_ino, const struct compare *c, const struct index *ix,
+			     const struct compare_fresh *f)
+{
+	size_t g = find_vanished(by_ino, c, ix, f);
+
+	if (g == COMPARE_NONE || found[g])
+		return;
+	if (ix->v[c->gone[g]].st.ino != (uint32_t)f->entry->ino) {
+		out->maybe = g;
+		return;
+	}
+	*out = as_recorded(&ix->v[c->gone[g]], f);
+	found[g] = true;
+}
+
 int fresh_read(struct fresh *out, const struct compare *c, const struct index *ix, const struct disk *d, struct objects_batch *batch,
 	       const struct record_opts *opts, struct err *err)
 {
 	struct hash_table by_ino;
 	struct bytes content = { 0 };
 	struct arena a = { 0 };
+	bool *found = mem_zalloc(c->ngone + 1);
 	int ret = 0;
 
 	hash_init(&by_ino, c->ngone);
@@ -121,32 +147,29 @@ int fresh_read(struct fresh *out, const struct compare *c, const struct index *i
 	memset(out, 0, c->nfresh * sizeof(*out));
 	for (size_t i = 0; i < c->nfresh && !ret; i++) {
 		const struct compare_fresh *f = &c->fresh[i];
-		const struct index_entry *e = NULL;
 		const char *path = compare_path(&a, f->folder, f->sub, f->entry->name);
+		size_t g = COMPARE_NONE;
 		struct stat st;
-		size_t g;
 
 		if (fstatat(d->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			e = find_same(&by_ino, c, ix, &st);
-		if (e) {
-			out[i] = (struct fresh){ .there = true, .renamed = same_place(e, f), .oid = e->oid, .st = e->st, .mtime = st.st_mtime };
+			g = find_same(&by_ino, c, ix, &st);
+		if (g != COMPARE_NONE) {
+			out[i] = as_recorded(&ix->v[c->gone[g]], f);
+			out[i].mtime = st.st_mtime;
+			found[g] = true;
 		} else {
 			bytes_clear(&content);
 			ret = fresh_read_file(&out[i], d, path, batch, &content, err);
 		}
 		out[i].maybe = COMPARE_NONE;
-		if (!ret && !out[i].there && (g = find_vanished(&by_ino, c, ix, f)) != COMPARE_NONE) {
-			e = &ix->v[c->gone[g]];
-			/* Renamed twice since: what it was called in between is a state that it was in. */
-			if (e->st.ino == (uint32_t)f->entry->ino && same_place(e, f))
-				out[i] = (struct fresh){ .there = true, .renamed = true, .oid = e->oid, .st = e->st, .maybe = COMPARE_NONE };
-			else
-				out[i].maybe = g;
-		}
 		arena_release(&a);
 		if (opts->progress && (i % 256 == 255 || i + 1 == c->nfresh))
 			opts->progress(opts->ctx, i + 1, c->nfresh);
 	}
+	for (size_t i = 0; i < c->nfresh && !ret; i++)
+		if (!out[i].there)
+			explain_vanished(&out[i], found, &by_ino, c, ix, &c->fresh[i]);
+	free(found);
 	bytes_release(&content);
 	arena_release(&a);
 	hash_release(&by_ino);

@@ -46,25 +46,54 @@ struct work {
 	bool unread; /* something vanished before it was read, or could not be looked at */
 };
 
+static bool is_in(const struct index_entry *e, const struct index_entry *message)
+{
+	struct path p, m;
+
+	path_parse(&p, e->path, e->len);
+	path_parse(&m, message->path, message->len);
+	return p.class != PATH_MESSAGE && p.folderlen == m.folderlen && !memcmp(e->path, message->path, m.folderlen);
+}
+
+/*
+ * Which gone entries are not recorded as gone: messages of which nobody knows what became, and the marker, the lists and the files of the folders that these were in, because a
+ * tree with a message in it has the folder. An array to be freed.
+ */
+static bool *find_kept(const struct work *w)
+{
+	const struct compare *c = &w->res->compare;
+	const struct index_entry *v = w->res->index.v;
+	bool *kept = mem_zalloc(c->ngone + 1);
+
+	for (size_t i = 0; i < c->nfresh; i++) {
+		size_t maybe = w->fresh[i].maybe;
+
+		if (w->fresh[i].there || maybe == COMPARE_NONE || kept[maybe])
+			continue;
+		kept[maybe] = true;
+		for (size_t g = 0; g < c->ngone; g++)
+			if (is_in(&v[c->gone[g]], &v[c->gone[maybe]]))
+				kept[g] = true;
+	}
+	return kept;
+}
+
 /* Puts what the comparison found into two stores that hold only what differs. */
 static void fill_from(struct work *w)
 {
 	const struct compare *c = &w->res->compare;
-	bool *maybe = mem_zalloc(c->ngone + 1);
+	bool *kept = find_kept(w);
 
-	for (size_t i = 0; i < c->nfresh; i++)
-		if (!w->fresh[i].there && w->fresh[i].maybe != COMPARE_NONE)
-			maybe[w->fresh[i].maybe] = true;
 	for (size_t g = 0; g < c->ngone; g++) {
 		const struct index_entry *e = &w->res->index.v[c->gone[g]];
 
-		if (maybe[g])
+		if (kept[g])
 			continue;
 		if ((e->mode & 0170000) == 0100000)
 			store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
 		edits_remove(&w->res->edits, e->path, e->len);
 	}
-	free(maybe);
+	free(kept);
 }
 
 static void fill_to(struct work *w)
@@ -390,7 +419,8 @@ static int carry_out(struct work *w, struct err *err)
 		exit_warn("%s", err->msg);
 		ret = 0;
 	}
-	if (!ret && !w->unread && !res->held && !res->compare.nwaiting && !res->compare.nlost)
+	res->complete = !w->unread && !res->held && !res->compare.nwaiting && !res->compare.nlost;
+	if (!ret)
 		record_keep_stamps(w->m, res, &res->tree, NULL, NULL);
 	return ret;
 }
@@ -475,7 +505,8 @@ void record_release(struct record_result *res)
 void record_keep_stamps(struct member *m, const struct record_result *res, const struct oid *tree,
 			bool (*touched)(void *ctx, const char *folder, enum name_sub sub), void *ctx)
 {
-	stamps_save(&m->repo, tree, &res->compare.scan, touched, ctx);
+	if (res->complete)
+		stamps_save(&m->repo, tree, &res->compare.scan, touched, ctx);
 }
 
 bool record_warn(const struct member *m, const struct record_result *res)

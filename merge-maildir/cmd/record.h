@@ -33,6 +33,7 @@ struct record_result {
 	struct compare compare; /* what was on disk */
 	size_t messages;	/* recorded in HEAD before */
 	size_t held;		/* deletions held back because they are too many */
+	bool complete;		/* all that was seen on disk is in the tree now: nothing is held back, and nothing vanished before it was read */
 	bool unfinished;	/* something was locked, or not at rest: another record would see more, even if nothing changes */
 };
 
@@ -51,7 +52,10 @@ void record_release(struct record_result *res);
 bool record_warn(const struct member *m, const struct record_result *res);
 void record_warn_waiting(const struct record_result *res);
 
-/* record_keep_stamps: remembers the directories of the scan as recorded in this tree, but for folders that touched() names (may be NULL). */
+/*
+ * record_keep_stamps: remembers the directories of the scan as recorded in this tree, but for folders that touched() names (may be NULL). Nothing if the record is not complete: what is
+ * held back would never be looked at again.
+ */
 void record_keep_stamps(struct member *m, const struct record_result *res, const struct oid *tree,
 			bool (*touched)(void *ctx, const char *folder, enum name_sub sub), void *ctx);
 

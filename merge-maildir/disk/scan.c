@@ -314,6 +314,7 @@ static void set_gone(struct scan_folder *f)
 		f->sub[i].n = 0;
 	}
 	f->locked = false;
+	f->gone = true;
 }
 
 /* What was found in cur/ and new/ of the folder by the reading before. */

@@ -49,6 +49,7 @@ struct scan_folder {
 	const char *path;
 	struct scan_dir sub[2]; /* [NAME_NEW], [NAME_CUR] */
 	bool locked;		/* read under the folder's lock; false as well when nothing had to be read */
+	bool gone;		/* scan_folder_again() did not find its directory: removed or renamed since */
 };
 
 /* A file outside cur/, new/ and tmp/ that is not ignored. */
@@ -105,7 +106,7 @@ int scan_folder(struct scan *out, const char *folder, const struct disk *d, stru
  * scan_folder_again: reads one folder of the scan once more (its old entries are replaced), waiting at most
  * 25 ms before it takes the lock, and the same with the lock if somebody was busy meanwhile, when its
  * directories are too fresh to be called stable. Used to confirm deletions. If the folder's directory is
- * gone, both subs are not present.
+ * gone, .gone is set, and both subs are not present. Only scan_store() can say whether it has another name now.
  */
 int scan_folder_again(struct scan *s, size_t i, const struct disk *d, struct err *err);
 
