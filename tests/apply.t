@@ -7,11 +7,12 @@ command -v strace >/dev/null || skip_all 'needs strace'
 strace -f -o "$HOME/try" true 2>/dev/null || skip_all 'strace may not trace here'
 command -v python3 >/dev/null || skip_all 'needs python3'
 
-mkmaildir a a/.Work a/.Old
+mkmaildir a a/.Work a/.Old a/.Name
 for n in 1 2 3 4 5 6 7 8 9; do
 	mkmsg a cur "170000000$n.M1P1.host:2,S" "Mail $n"
 	mkmsg a/.Work new "170000010$n.M1P1.host" "Work $n"
 	mkmsg a/.Old cur "170000020$n.M1P1.host:2,S" "Old $n" "110000000$n"
+	mkmsg a/.Name cur "170000030$n.M1P1.host:2,S" "Name $n"
 done
 pair a b >"$HOME/out" 2>&1 || { diag <"$HOME/out"; echo "Bail out! no pair of members"; exit 1; }
 
@@ -34,13 +35,16 @@ change_everything() {
 	mkmsg a/.Fresh new 1700001003.M1P1.host 'First in a new folder'
 	mv a/cur/1700000007.M1P1.host:2,S a/.Fresh/cur/1700000007.M1P1.host:2,S
 	rm -r a/.Old
+	mv a/.Name a/.Other
+	mv a/.Other/cur/1700000301.M1P1.host:2,S a/.Other/cur/1700000301.M1P1.host:2,FS
+	mkmsg a/.Other new 1700001004.M1P1.host 'Came to a renamed folder'
 }
 
 traced_sync() {
 	change_everything
 	git -C a maildir record --no-push
 	stat -c %i b/cur/1700000001.M1P1.host:2,S b/cur/1700000002.M1P1.host:2,S b/.Work/new/1700000101.M1P1.host \
-		b/cur/1700000008.M1P1.host:2,S >inodes.before
+		b/cur/1700000008.M1P1.host:2,S b/.Name/cur b/.Name/cur/1700000301.M1P1.host:2,S b/.Name/cur/1700000302.M1P1.host:2,S >inodes.before
 	strace -f -y -s 4096 -o trace -e trace=file,desc,write,pwrite64,writev,fsync,fdatasync,syncfs,sync,ftruncate \
 		git -C b maildir sync --no-push
 	same_mail a b
@@ -63,12 +67,12 @@ trace_saw_all() {
 	python3 - "$(tail -n 1 verdict)" <<-'END'
 		import re
 		import sys
-		came, renamed, removed = map(int, re.findall(r"(\d+) (?:files|renamed|removed)", sys.argv[1]))
-		assert came >= 5 and renamed >= 5 and removed >= 5, sys.argv[1]
+		came, renamed, removed, folders = map(int, re.findall(r"(\d+) (?:files|renamed|removed|folders)", sys.argv[1]))
+		assert came >= 5 and renamed >= 5 and removed >= 5 and folders == 1, sys.argv[1]
 	END
 	if python3 "$TOP/tests/applytrace.py" /dev/null "$TRASH/b"; then return 1; fi
 }
-t 'the trace shows at least five of each' trace_saw_all
+t 'the trace shows at least five of each, and one folder that was renamed' trace_saw_all
 
 # The judge itself: each rule, broken once in a made-up trace.
 judge() {
@@ -110,10 +114,10 @@ t 'each of these rules is noticed when it is broken' judge_notices
 
 inodes_stay() {
 	stat -c %i b/cur/1700000001.M1P1.host:2,FS b/cur/1700000002.M1P1.host:2, b/.Work/cur/1700000101.M1P1.host:2,S \
-		b/cur/1700000008.M1P1.host:2,S >inodes.after
+		b/cur/1700000008.M1P1.host:2,S b/.Other/cur b/.Other/cur/1700000301.M1P1.host:2,FS b/.Other/cur/1700000302.M1P1.host:2,S >inodes.after
 	diff inodes.before inodes.after
 }
-t 'a change of flags and a move from new to cur keep the inode' inodes_stay
+t 'a change of flags, a move from new to cur and the renaming of a folder keep the inode' inodes_stay
 
 modes_are_private() {
 	find b -path '*/cur/*' -o -path '*/new/*' | while read -r file; do

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """applytrace.py -- reads what "strace -f -y" wrote of a sync and says what it did to a Maildir that it must not.
 
-applytrace.py TRACE MAILDIR: prints a line for each offence, and at the end "N files came, N renamed, N removed". Rules:
+applytrace.py TRACE MAILDIR: prints a line for each offence, and at the end "N files came, N renamed, N removed, N folders". Rules:
 - a file appears in cur/ or new/ only by rename or link, from tmp/ or from cur/ and new/ themselves;
 - one that comes from tmp/ was opened there with O_EXCL, and synced after the last write to it, or is a link to a message;
 - nothing in cur/ or new/ is opened for writing, but for the name that wakes IDLE clients;
 - a name in cur/ or new/ comes or goes, and dovecot-uidlist and dovecot-keywords are replaced, only while the folder's
   dovecot-uidlist.lock is held; a folder that is still being built, as "tmp/<x>.new", needs none;
+- where a folder's directory, with its lock, gets another path, the directories that it was in and is in are synced as well;
 - a directory that a name came to or left is synced before HEAD's branch moves.
 """
 import os
@@ -83,7 +84,7 @@ class Rules:
         self.faults = []
         self.excl, self.synced, self.linked = set(), {}, set()
         self.locks, self.dirty = set(), set()
-        self.came = self.renamed = self.removed = self.heads = 0
+        self.came = self.renamed = self.removed = self.folders = self.heads = 0
 
     def fault(self, text):
         self.faults.append(text)
@@ -146,6 +147,9 @@ class Rules:
             self.dirty.add(os.path.dirname(old))
         if call.startswith("rename"):
             self.directory_moved(old, new)
+        if call.startswith("rename") and new in self.locks and not (old + new).count(self.maildir + "/tmp/"):
+            self.folders += 1
+            self.dirty |= {os.path.dirname(old), os.path.dirname(new)}
         if old in self.synced and call.startswith("rename"):
             self.synced[new] = self.synced.pop(old)
         if re.search(r"/refs/heads/[^/]+\.lock$", old) and not new.endswith(".lock"):
@@ -214,7 +218,7 @@ def main():
         rules.fault(f"a directory was never synced: {path}")
     for folder in sorted(rules.locks):
         rules.fault(f"a lock was left behind: {folder}")
-    print("\n".join(rules.faults + [f"{rules.came} files came, {rules.renamed} renamed, {rules.removed} removed"]))
+    print("\n".join(rules.faults + [f"{rules.came} files came, {rules.renamed} renamed, {rules.removed} removed, {rules.folders} folders"]))
     return 1 if rules.faults or not rules.heads else 0
 
 

@@ -12,15 +12,17 @@ strace -o "$HOME/try" -e inject=rmdir:signal=KILL:when=9 true 2>/dev/null || ski
 # How many points there must be at least: fewer mean that the search for them is broken.
 FLOOR=120
 
-# Twelve messages and four folders; everything that can happen to them happens on both sides while they are apart.
+# Fourteen messages and five folders; everything that can happen to them happens on both sides while they are apart.
 prepare() {
-	mkmaildir a a/.Work a/.Old a/.Both
+	mkmaildir a a/.Work a/.Old a/.Both a/.Name
 	for n in 1 2 3 4 5 6 7 8 9; do
 		mkmsg a cur "170000000$n.M1P1.host:2,S" "Mail $n"
 	done
 	mkmsg a/.Work cur 1700000101.M1P1.host:2, 'Work 1'
 	mkmsg a/.Old cur 1700000201.M1P1.host:2,S 'Old 1' 1100000001
 	mkmsg a/.Both new 1700000301.M1P1.host 'Both 1'
+	mkmsg a/.Name cur 1700000401.M1P1.host:2,S 'Name 1'
+	mkmsg a/.Name new 1700000402.M1P1.host 'Name 2'
 	pair a b
 	# A push must not start a sync that nobody waits for.
 	rm a.git/hooks/post-receive b.git/hooks/post-receive
@@ -35,6 +37,8 @@ prepare() {
 	mv a/cur/1700000004.M1P1.host:2,S a/.Fresh/cur/
 	mkmsg a cur 1700000005.M1P1.host:2,S 'Edited on a'
 	mv a/.Both/new/1700000301.M1P1.host a/.Both/cur/1700000301.M1P1.host:2,S
+	mv a/.Name a/.Other
+	mkmsg a/.Other new 1700001003.M1P1.a 'Came to a renamed folder'
 	mkmsg b new 1700002001.M1P1.b 'Came on b'
 	mkmsg b cur 1700002002.M1P1.b:2,RS 'Answered on b' 1000000001
 	mv b/cur/1700000001.M1P1.host:2,S b/cur/1700000001.M1P1.host:2,RS
@@ -43,7 +47,9 @@ prepare() {
 	rm b/cur/1700000007.M1P1.host:2,S
 	rm -r b/.Old
 	mkmsg b cur 1700000008.M1P1.host:2,S 'Edited on b'
-	mkmaildir b/.Other
+	mv b/.Name/cur/1700000401.M1P1.host:2,S b/.Name/cur/1700000401.M1P1.host:2,FS
+	mkmsg b/.Name new 1700002003.M1P1.b 'Came to the old name'
+	mkmaildir b/.More
 }
 # What comes out when nobody is killed. Each step's beginning is kept.
 run_in_peace() {
@@ -56,8 +62,8 @@ run_in_peace() {
 	same_mail a b
 	clean a b
 	python3 "$TOP/tests/crash.py" --mail "$TRASH" a >expected
-	[ "$(grep -c '^folder' expected)" = 5 ]
-	[ "$(grep -vc '^folder' expected)" = 13 ]
+	[ "$(grep -c '^folder' expected)" = 6 ]
+	[ "$(grep -vc '^folder' expected)" = 17 ]
 }
 prepare >"$HOME/out" 2>&1 || { diag <"$HOME/out"; echo "Bail out! no pair of members"; exit 1; }
 t 'the scenario without a kill: both members agree' run_in_peace

@@ -12,6 +12,7 @@
 #include "../core/marker.h"
 #include "../core/uidlist.h"
 #include "../disk/file.h"
+#include "../disk/mvdir.h"
 #include "compare.h"
 #include "exit.h"
 #include "progress.h"
@@ -19,7 +20,8 @@
 /* What the two states say of the folder that was asked for last: the plan asks folder by folder. */
 struct update_facts {
 	struct member *m;
-	const struct store *head, *target;
+	const struct store *head, *target; /* head: after folders were renamed, where the plan does that */
+	struct arena ids;		   /* of folders */
 	const char *folder; /* of the marker */
 	struct marker marker;
 	const char *list_folder; /* of the list */
@@ -74,9 +76,82 @@ static uint32_t target_uid(void *ctx, const char *folder, const char *key, size_
 	return line ? line->uid : 0;
 }
 
+/* --- folders that are renamed as a whole */
+
+static const char *folder_id(void *ctx, bool before, const char *folder)
+{
+	struct update_facts *f = ctx;
+	struct marker marker = { .n = 0 };
+	struct bytes b = { 0 };
+	const char *id = "";
+	struct err err;
+
+	if (folder_file(f, before ? f->head : f->target, folder, PATH_MARKER_NAME, &b, &err) == 0) {
+		marker_parse(&marker, b.buf, b.len);
+		id = arena_strn(&f->ids, marker.id, strlen(marker.id));
+	}
+	marker_release(&marker);
+	bytes_release(&b);
+	return id;
+}
+
+/* The head of a folder's list of UIDs: which mailbox it is. False if it has none. */
+static bool read_mailbox(struct update_facts *f, const struct store *store, const char *folder, struct uidlist *l)
+{
+	struct bytes b = { 0 };
+	const char *end;
+	struct err err;
+	bool known;
+
+	if (folder_file(f, store, folder, UIDLIST_NAME, &b, &err) == 0 && (end = memchr(b.buf, '\n', b.len)))
+		uidlist_parse(l, b.buf, (size_t)(end - b.buf) + 1);
+	known = l->known;
+	bytes_release(&b);
+	return known;
+}
+
+static bool can_move(void *ctx, const char *from, const char *to)
+{
+	struct update_facts *f = ctx;
+	struct uidlist before = { .known = false }, after = { .known = false };
+	bool same = !read_mailbox(f, f->head, from, &before) || !read_mailbox(f, f->target, to, &after) ||
+		    (before.validity == after.validity && !strcmp(before.guid, after.guid));
+	struct err err;
+
+	uidlist_release(&before);
+	uidlist_release(&after);
+	return same && mvdir_look(&f->m->disk, from, to, &err) == MVDIR_DONE;
+}
+
+/* The plan: from what is recorded, or from what that becomes when folders are renamed. What u->moves refers to outlives it. */
+static void make_plan(struct update *u)
+{
+	struct plan_facts facts = { u->facts, target_mtime, target_uid };
+	const struct changes *c = &u->changes;
+
+	/* The names of folders may go with the stores. */
+	u->facts->folder = u->facts->list_folder = NULL;
+	changes_release(&u->rest);
+	store_release(&u->moved);
+	plan_release(&u->plan);
+	if (u->moves.n) {
+		mvfolder_store(&u->moved, u->changes.from, &u->moves);
+		change_find(&u->rest, &u->moved, u->changes.to);
+		c = &u->rest;
+	}
+	u->facts->head = c->from;
+	plan_build(&u->plan, c, &facts);
+}
+
+/* Without the renames that are not done: these folders are built anew under their new names, and the old ones removed. */
+static void plan_without_moves(struct update *u)
+{
+	u->moves.n = u->applied.moved;
+	make_plan(u);
+}
+
 int update_prepare(struct update *u, struct member *m, const struct converge *c, struct objects_batch *batch, struct err *err)
 {
-	struct plan_facts facts;
 	int ret;
 
 	u->m = m;
@@ -86,9 +161,10 @@ int update_prepare(struct update *u, struct member *m, const struct converge *c,
 	u->facts->m = m;
 	u->facts->head = c->head;
 	u->facts->target = c->target;
-	facts = (struct plan_facts){ u->facts, target_mtime, target_uid };
 	change_find(&u->changes, c->head, c->target);
-	plan_build(&u->plan, &u->changes, &facts);
+	mvfolder_find(&u->moves, &u->changes, &(struct mvfolder_facts){ u->facts, folder_id, can_move });
+	make_plan(u);
+	plan_move_folders(&u->plan, &u->moves);
 	return 0;
 }
 
@@ -269,10 +345,11 @@ static int redate_folder(struct update *u, const struct index *ix, const struct 
  */
 static int redate(struct update *u, const struct index *ix, struct err *err)
 {
+	const struct changes *todo = u->moves.n ? &u->rest : &u->changes;
 	int ret = 0;
 
-	for (size_t i = 0; i < u->changes.n && !ret; i++) {
-		const struct change *c = &u->changes.v[i];
+	for (size_t i = 0; i < todo->n && !ret; i++) {
+		const struct change *c = &todo->v[i];
 
 		if (c->kind == CHANGE_FILE_PUT && c->ffrom && c->fto && c->fto->class == PATH_MARKER)
 			ret = redate_folder(u, ix, c, err);
@@ -292,6 +369,12 @@ int update_apply(struct update *u, const struct index *ix, bool settle, struct e
 
 	progress_start(&ctx.progress, "Writing messages");
 	ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
+	/* A plan of which something is done is brought to its end: see apply.c. */
+	if (ret == ERR_AGAIN && u->applied.moved < u->moves.n && (settle || u->applied.done || u->applied.unmoved)) {
+		opts.settle |= u->applied.done > 0;
+		plan_without_moves(u);
+		ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
+	}
 	progress_end(&ctx.progress);
 	return ret < 0 ? ret : redate(u, ix, err);
 }
@@ -331,6 +414,9 @@ bool update_touched(void *ctx, const char *folder, enum name_sub sub)
 void update_release(struct update *u)
 {
 	changes_release(&u->changes);
+	changes_release(&u->rest);
+	store_release(&u->moved);
+	mvfolders_release(&u->moves);
 	plan_release(&u->plan);
 	edits_release(&u->tree_edits);
 	edits_release(&u->index_edits);
@@ -338,6 +424,7 @@ void update_release(struct update *u)
 		marker_release(&u->facts->marker);
 		uidlist_release(&u->facts->list);
 		bytes_release(&u->facts->list_text);
+		arena_release(&u->facts->ids);
 		free(u->facts);
 	}
 	memset(u, 0, sizeof(*u));

@@ -6,6 +6,7 @@
 #ifndef UPDATE_H
 #define UPDATE_H
 
+#include "../core/mvfolder.h"
 #include "../core/plan.h"
 #include "../disk/apply.h"
 #include "../repo/converge.h"
@@ -15,7 +16,10 @@
 
 struct update {
 	struct member *m;
-	struct changes changes;
+	struct changes changes; /* from what is recorded to the target: what the tree and the index are told */
+	struct mvfolders moves; /* folders that are renamed as a whole, */
+	struct store moved;	/* what is recorded, as it is after that, */
+	struct changes rest;	/* and what is to be done then; empty without moves */
 	struct plan plan;
 	struct apply_result applied;
 	struct edits tree_edits, index_edits; /* the index borrows their paths */
@@ -34,7 +38,8 @@ void update_print(const struct update *u);
 int update_tree(struct update *u, struct index *ix, struct objects_batch *batch, struct oid *tree, struct err *err);
 /*
  * update_apply: carries out the plan. What the plan needs must be flushed. ix is the index, before or after update_tree(). ERR_AGAIN: UIDs that the merge gives out were given out here meanwhile; not with
- * settle: then messages have other UIDs here than in the merge, which the next record takes for a change.
+ * settle: then messages have other UIDs here than in the merge, which the next record takes for a change. Likewise when a folder cannot be renamed as a whole any more; then, with
+ * settle, it is built anew and the old one removed.
  */
 int update_apply(struct update *u, const struct index *ix, bool settle, struct err *err);
 /*

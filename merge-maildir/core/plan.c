@@ -322,6 +322,20 @@ void plan_build(struct plan *out, const struct changes *c, const struct plan_fac
 	bytes_release(&b.path);
 }
 
+void plan_move_folders(struct plan *p, const struct mvfolders *m)
+{
+	struct plan all = { .arena = p->arena };
+
+	if (!m->n)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		add_step(&all, PLAN_MVFOLDER, m->v[i].to)->from_folder = m->v[i].from;
+	for (size_t i = 0; i < p->n; i++)
+		*add_step(&all, p->v[i].kind, NULL) = p->v[i];
+	free(p->v);
+	*p = all;
+}
+
 void plan_release(struct plan *p)
 {
 	free(p->v);
@@ -358,6 +372,10 @@ static void show_path(struct bytes *out, const char *verb, const char *path)
 void plan_show(const struct plan_step *s, struct bytes *out)
 {
 	switch (s->kind) {
+	case PLAN_MVFOLDER:
+		show_path(out, "rename folder ", s->from_folder);
+		show_path(out, " to ", s->folder);
+		break;
 	case PLAN_MKFOLDER:
 		show_path(out, "make folder ", s->folder);
 		break;

@@ -12,8 +12,10 @@
 #include "change.h"
 #include "err.h"
 #include "mem.h"
+#include "mvfolder.h"
 
 enum plan_kind {
+	PLAN_MVFOLDER,	/* from_folder becomes folder, as a whole */
 	PLAN_MKFOLDER,	/* folder */
 	PLAN_ADD,	/* folder/sub/name with content oid and mtime. If from_folder is set, the same content is on disk there: link it */
 	PLAN_RENAME,	/* folder: from_sub/from_name becomes sub/name, same inode; with mtime if the key changes */
@@ -31,7 +33,7 @@ struct plan_step {
 	unsigned mode;	       /* PLAN_PUT: 0100644 or 0100755 */
 	const char *folder;    /* folder path; for PLAN_PUT and PLAN_UNLINK the file's whole path */
 	const char *name;
-	const char *from_folder; /* PLAN_ADD that is a move, else NULL */
+	const char *from_folder; /* PLAN_MVFOLDER, and PLAN_ADD that is a move, else NULL */
 	const char *from_name;
 	struct oid oid, from_oid;
 	int64_t mtime; /* seconds since 1970, -1: unknown (now) */
@@ -70,6 +72,12 @@ struct plan_facts {
  */
 void plan_build(struct plan *out, const struct changes *c, const struct plan_facts *facts);
 void plan_release(struct plan *p);
+
+/*
+ * plan_move_folders: puts a PLAN_MVFOLDER for each of these before all else, in their order; the rest of the plan is for
+ * changes from mvfolder_store(). Their paths are borrowed.
+ */
+void plan_move_folders(struct plan *p, const struct mvfolders *m);
 
 /* plan_is_grouped: whether steps of this kind come together for each folder. */
 bool plan_is_grouped(enum plan_kind kind);

@@ -267,7 +267,7 @@ static int fill(struct group *g, const struct plan_step *s, size_t n, struct err
 	return rc;
 }
 
-int apply_group_look(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
+int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err)
 {
 	struct apply_imap m = { 0 };
 	struct apply_folder f;
@@ -275,7 +275,7 @@ int apply_group_look(struct apply *a, const struct plan_step *s, size_t n, struc
 
 	if (!any(s, n, has_uid))
 		return 0;
-	rc = apply_folder_open(&f, a->d, s->folder, APPLY_LOOK, err);
+	rc = apply_folder_open(&f, a->d, place, APPLY_LOOK, err);
 	if (!rc)
 		rc = apply_imap_begin(&m, a, s->folder, false, err);
 	if (!rc)

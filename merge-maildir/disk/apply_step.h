@@ -185,8 +185,11 @@ int apply_imap_outcome(const struct apply_imap *m);
  * apply_group: n steps of one folder that come together (plan_is_grouped()). 0 or an err_code; outcomes are counted.
  */
 int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err *err);
-/* apply_group_look: ERR_AGAIN if these steps could not be done now because UIDs were given out; writes nothing. */
-int apply_group_look(struct apply *a, const struct plan_step *s, size_t n, struct err *err);
+/*
+ * apply_group_look: ERR_AGAIN if these steps could not be done now because UIDs were given out; writes nothing. place: where
+ * the folder is now.
+ */
+int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err);
 /*
  * apply_group_fill: the same in a folder that nobody sees yet, at place instead of at path; all there is to know of
  * its UIDs and keywords is written. Durable when it returns.

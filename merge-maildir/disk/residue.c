@@ -127,3 +127,23 @@ int residue_find(int fd, const char *path, unsigned *has)
 	close(own);
 	return rc;
 }
+
+int residue_find_child(int fd, const char *path)
+{
+	struct listing l = { 0 };
+	struct listing_entry e;
+	unsigned has = 0;
+	int rc, own = open_at(fd, ".");
+
+	if (own < 0)
+		return -1;
+	l.fd = own;
+	while (!has && (rc = listing_next(&l, &e)) > 0)
+		if (e.type == DT_DIR && !residue_is_part(e.name) && inspect_child(fd, path, &e, &has)) {
+			rc = -1;
+			break;
+		}
+	listing_release(&l);
+	close(own);
+	return has ? 1 : rc;
+}

@@ -21,6 +21,11 @@ enum residue {
  * -1 with errno.
  */
 int residue_find(int fd, const char *path, unsigned *has);
+/*
+ * residue_find_child: whether there is a RESIDUE_CHILD in the directory open at fd; what is in its parts is not looked at. 1,
+ * 0 or -1 with errno.
+ */
+int residue_find_child(int fd, const char *path);
 /* residue_of_file: sets in *has what a file of this name in the folder at path is. */
 void residue_of_file(const char *path, const char *name, unsigned *has);
 
