@@ -22,6 +22,7 @@ struct side {
 /* Two that may be one. */
 struct candidate {
 	size_t from, to; /* in their sides */
+	bool same_id;
 	size_t moves;
 };
 
@@ -100,7 +101,8 @@ static void list_side(struct side *out, const struct changes *c, bool before, co
 	for (size_t i = 0; i < c->n; i++) {
 		const char *path = c->v[i].folder;
 
-		if (c->v[i].kind != kind || !*path || !is_alone(c->from, path, before) || !is_alone(c->to, path, !before))
+		if (c->v[i].kind != kind || !*path || !is_alone(c->from, path, before) ||
+		    (before && !is_alone(c->to, path, false)))
 			continue;
 		MEM_GROW(out->v, out->n, out->cap);
 		out->v[out->n++] = (struct side_folder){ path, facts->id(facts->ctx, before, path) };
@@ -139,10 +141,10 @@ static const struct side_folder *find_id(const struct side *s, const char *id)
 	return lo < s->nids && !strcmp(s->v[s->by_id[lo]].id, id) ? &s->v[s->by_id[lo]] : NULL;
 }
 
-static void add(struct candidates *cs, size_t from, size_t to, size_t moves)
+static void add(struct candidates *cs, size_t from, size_t to, bool same_id)
 {
 	MEM_GROW(cs->v, cs->n, cs->cap);
-	cs->v[cs->n++] = (struct candidate){ from, to, moves };
+	cs->v[cs->n++] = (struct candidate){ from, to, same_id, !same_id };
 }
 
 static int by_pair(const void *va, const void *vb)
@@ -154,16 +156,18 @@ static int by_pair(const void *va, const void *vb)
 	return (a->to > b->to) - (a->to < b->to);
 }
 
-static int by_moves(const void *va, const void *vb)
+static int by_evidence(const void *va, const void *vb)
 {
 	const struct candidate *a = va, *b = vb;
 
+	if (a->same_id != b->same_id)
+		return a->same_id ? -1 : 1;
 	if (a->moves != b->moves)
 		return a->moves > b->moves ? -1 : 1;
 	return by_pair(a, b);
 }
 
-/* All pairs that anything speaks for, those with the most moves first. */
+/* All pairs that anything speaks for, those that most speaks for first. */
 static void list_candidates(struct candidates *cs, const struct changes *c, const struct side *gone, const struct side *came)
 {
 	size_t keep = 0;
@@ -172,25 +176,27 @@ static void list_candidates(struct candidates *cs, const struct changes *c, cons
 		const struct side_folder *to = *gone->v[i].id ? find_id(came, gone->v[i].id) : NULL;
 
 		if (to)
-			add(cs, i, (size_t)(to - came->v), 0);
+			add(cs, i, (size_t)(to - came->v), true);
 	}
 	for (size_t i = 0; i < c->n; i++) {
 		const struct change *x = &c->v[i];
 		const struct side_folder *from, *to;
 
 		if (x->kind == CHANGE_MOVE && (from = find_path(gone, x->folder)) && (to = find_path(came, x->to_folder)))
-			add(cs, (size_t)(from - gone->v), (size_t)(to - came->v), 1);
+			add(cs, (size_t)(from - gone->v), (size_t)(to - came->v), false);
 	}
 	if (!cs->n)
 		return;
 	qsort(cs->v, cs->n, sizeof(*cs->v), by_pair);
 	for (size_t i = 0; i < cs->n; i++)
-		if (keep && !by_pair(&cs->v[keep - 1], &cs->v[i]))
+		if (keep && !by_pair(&cs->v[keep - 1], &cs->v[i])) {
 			cs->v[keep - 1].moves += cs->v[i].moves;
-		else
+			cs->v[keep - 1].same_id |= cs->v[i].same_id;
+		} else {
 			cs->v[keep++] = cs->v[i];
+		}
 	cs->n = keep;
-	qsort(cs->v, cs->n, sizeof(*cs->v), by_moves);
+	qsort(cs->v, cs->n, sizeof(*cs->v), by_evidence);
 }
 
 static int by_to(const void *a, const void *b)
@@ -230,13 +236,6 @@ void mvfolder_find(struct mvfolders *out, const struct changes *c, const struct 
 	free(gone.by_id);
 	free(came.v);
 	free(came.by_id);
-}
-
-const struct mvfolder *mvfolder_find_to(const struct mvfolders *m, const char *to)
-{
-	const struct mvfolder key = { .to = to };
-
-	return m->n ? bsearch(&key, m->v, m->n, sizeof(*m->v), by_to) : NULL;
 }
 
 static int by_from(const void *a, const void *b)

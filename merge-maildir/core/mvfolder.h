@@ -38,15 +38,12 @@ struct mvfolder_facts {
 /*
  * mvfolder_find: which folders of c->from became others of c->to as a whole. The marker of the one is in from only, that of
  * the other in to only; neither is the root; they have the same id, or there are messages that moved from the one to the
- * other. Of several that would do, the one that most messages moved to; each folder is in one pair at most. Nothing else of
+ * other. Of several that would do, one with the same id, then the one that most messages moved to; each folder is in one pair at most. Nothing else of
  * these paths, nor below them, may be in the stores: neither in to of the one, nor in from of the other, nor more in from
  * than the folder's own messages and files; what a partial store leaves out is for same() to know. out is zeroed;
  * mvfolders_release() frees.
  */
 void mvfolder_find(struct mvfolders *out, const struct changes *c, const struct mvfolder_facts *facts);
-
-/* mvfolder_find_to: the pair whose folder gets this path, or NULL. */
-const struct mvfolder *mvfolder_find_to(const struct mvfolders *m, const char *to);
 
 /*
  * mvfolder_store: a copy of from, sorted, in which all that is in folders that were renamed has its new path. out is zeroed.

@@ -169,6 +169,11 @@ static UNUSED struct plan_step *from(struct plan_step *s, const char *place, con
 	return s;
 }
 
+static UNUSED void mvfolder(struct plan *p, const char *old, const char *folder)
+{
+	step(p, PLAN_MVFOLDER, folder)->from_folder = old;
+}
+
 static UNUSED void mkfolder(struct plan *p, const char *folder)
 {
 	step(p, PLAN_MKFOLDER, folder);

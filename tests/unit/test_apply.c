@@ -212,16 +212,27 @@ static void story_before(struct box *b)
 	box_file(b, "cur/7.M1.x:2,S", "seven");	   /* seen since, and to be deleted */
 	box_file(b, ".Work/cur/8.M1.x:2,", "other");
 	box_file(b, ".Old/cur/9.M1.x:2,", "nine");
+	box_folder(b, ".Was/");
+	box_file(b, ".Was/.gitmaildir", "was");
+	box_file(b, ".Was/new/20.M1.x", "twenty");
+	box_file(b, ".Was/cur/21.M1.x:2,F", "flagged since");
+	box_file(b, ".Was/new/22.M1.x", "came since");
+	box_file(b, ".Was/cur/23.M1.x:2,", "twenty-three");
 }
 
 static void story_plan(struct plan *p)
 {
+	mvfolder(p, ".Was", ".Is");
 	mkfolder(p, ".New");
 	add(p, "", "new/10.M1.x", "ten", 10);
 	add(p, "", "cur/11.M1.x:2,S", "eleven", 11);
 	link_from(p, ".Old", "cur/9.M1.x:2,", ".New", "cur/9.M1.x:2,", "nine");
 	link_from(p, "", "cur/4.M1.x:2,", ".New", "cur/4.M1.x:2,S", "four");
 	add(p, ".Work", "cur/8.M1.x:2,", "eight", 8);
+	add(p, ".Is", "new/24.M1.x", "twenty-four", 24);
+	ren(p, ".Is", "new/20.M1.x", "cur/20.M1.x:2,S", "twenty");
+	ren(p, ".Is", "cur/21.M1.x:2,", "cur/21.M1.x:2,S", "flagged since");
+	del(p, ".Is", "cur/23.M1.x:2,", "twenty-three");
 	ren(p, "", "new/1.M1.x", "cur/1.M1.x:2,S", "one");
 	ren(p, "", "cur/2.M1.x:2,", "cur/2.M1.x:2,S", "two");
 	ren(p, "", "cur/99.M1.x:2,", "cur/99.M1.x:2,S", "never was");
@@ -258,6 +269,8 @@ static void a_plan_cut_off_after_any_step_ends_the_same(void **state)
 	assert_text(*state, ".New/cur/4.M1.x:2,RS", "four");
 	assert_text(*state, "cur/2.M1.x:2,FS", "two");
 	assert_false(box_has(*state, ".Old"));
+	assert_text(*state, ".Is/cur/21.M1.x:2,FS", "flagged since");
+	assert_false(box_has(*state, ".Was"));
 	story_plan(&p);
 	for (k = 0; k <= p.n; k++) {
 		struct plan part = { .v = p.v, .n = k };

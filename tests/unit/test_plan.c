@@ -337,6 +337,17 @@ static void carry_out(struct model *m, const struct plan_step *s)
 	case PLAN_UNLINK:
 		take(m, s->folder, &s->from_oid);
 		break;
+	case PLAN_MVFOLDER:
+		for (size_t i = 0; i < m->n; i++) {
+			size_t len = strlen(s->from_folder);
+
+			assert_false(strncmp(m->v[i].path, s->folder, strlen(s->folder)) == 0 && m->v[i].path[strlen(s->folder)] == '/');
+			if (strncmp(m->v[i].path, s->from_folder, len) != 0 || m->v[i].path[len] != '/')
+				continue;
+			snprintf(to, sizeof(to), "%s%s", s->folder, m->v[i].path + len);
+			strcpy(m->v[i].path, to);
+		}
+		break;
 	case PLAN_MKFOLDER:
 	case PLAN_IMAP:
 	case PLAN_RMFOLDER:
@@ -385,14 +396,33 @@ static void no_message_is_added_that_could_have_been_moved(const struct changes 
 				     oid_eq(&c->v[i].to->oid, &c->v[j].from->oid));
 }
 
+static const char *no_id(void *ctx, bool before, const char *folder)
+{
+	(void)ctx;
+	(void)before;
+	(void)folder;
+	return "";
+}
+
+static bool all_are_one(void *ctx, const char *one, const char *other)
+{
+	(void)one;
+	(void)other;
+	++*(int *)ctx;
+	return true;
+}
+
 static void a_plan_leads_from_any_store_to_any_other_and_no_step_is_in_the_way_of_another(void **state)
 {
 	uint64_t seed = 20050423;
+	int renamed = 0;
 
 	(void)state;
-	for (int round = 0; round < 20000; round++) {
+	for (int round = 0; round < 40000; round++) {
 		struct store from = { 0 }, to = { 0 };
 		struct model disk, want;
+		struct mvfolders moves = { 0 };
+		struct store moved = { 0 };
 		struct changes c;
 		struct plan p;
 
@@ -400,7 +430,15 @@ static void a_plan_leads_from_any_store_to_any_other_and_no_step_is_in_the_way_o
 		random_side(&to, &want, &seed);
 		change_find(&c, &from, &to);
 		no_message_is_added_that_could_have_been_moved(&c);
+		/* Every other time folders are renamed as a whole. */
+		if (round % 2) {
+			mvfolder_find(&moves, &c, &(struct mvfolder_facts){ &renamed, no_id, all_are_one });
+			mvfolder_store(&moved, &from, &moves);
+			changes_release(&c);
+			change_find(&c, &moved, &to);
+		}
 		plan_build(&p, &c, NULL);
+		plan_move_folders(&p, &moves);
 		for (size_t i = 0; i < p.n; i++)
 			carry_out(&disk, &p.v[i]);
 		assert_int_equal(disk.n, want.n);
@@ -410,7 +448,10 @@ static void a_plan_leads_from_any_store_to_any_other_and_no_step_is_in_the_way_o
 		changes_release(&c);
 		store_release(&from);
 		store_release(&to);
+		store_release(&moved);
+		mvfolders_release(&moves);
 	}
+	assert_true(renamed > 100);
 }
 
 int main(void)
