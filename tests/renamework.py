@@ -70,6 +70,7 @@ class Server(Sender):
             with open(tmp, "w", encoding="ascii", newline="") as f:
                 f.write(mail(name))
             os.chown(tmp, *self.owner)
+            os.chmod(tmp, 0o600)
             os.rename(tmp, new)
         except FileNotFoundError:
             return False

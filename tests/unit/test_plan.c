@@ -388,6 +388,26 @@ static void random_side(struct store *s, struct model *m, uint64_t *seed)
 	store_sort(s);
 }
 
+/* The same store, in which two folders have other names, and a few things are gone. */
+static void renamed_side(struct store *s, struct model *m, const struct model *before, uint64_t *seed)
+{
+	memset(m, 0, sizeof(*m));
+	for (size_t i = 0; i < before->n; i++) {
+		const struct place *p = &before->v[i];
+		char entry[64];
+
+		if (dice(seed, 6) == 0)
+			continue;
+		if (!strncmp(p->path, ".A/", 3) || !strncmp(p->path, ".B.C/", 5))
+			snprintf(entry, sizeof(entry), "%c .New%s", p->oid.h[0], p->path);
+		else
+			snprintf(entry, sizeof(entry), "%c %s", p->oid.h[0], p->path);
+		put(m, entry + 2, &p->oid);
+		side_add(s, entry);
+	}
+	store_sort(s);
+}
+
 static void no_message_is_added_that_could_have_been_moved(const struct changes *c)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -427,11 +447,14 @@ static void a_plan_leads_from_any_store_to_any_other_and_no_step_is_in_the_way_o
 		struct plan p;
 
 		random_side(&from, &disk, &seed);
-		random_side(&to, &want, &seed);
+		if (round % 2)
+			renamed_side(&to, &want, &disk, &seed);
+		else
+			random_side(&to, &want, &seed);
 		change_find(&c, &from, &to);
 		no_message_is_added_that_could_have_been_moved(&c);
-		/* Every other time folders are renamed as a whole. */
-		if (round % 2) {
+		/* Mostly folders are renamed as a whole. */
+		if (round % 4) {
 			mvfolder_find(&moves, &c, &(struct mvfolder_facts){ &renamed, no_id, all_are_one });
 			mvfolder_store(&moved, &from, &moves);
 			changes_release(&c);
