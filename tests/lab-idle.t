@@ -1,13 +1,13 @@
 #!/bin/sh
 #
 # lab-idle.t -- three mail servers: what is delivered to any of them, and what a client does there, clients on the others see at once. How long it takes is
-# printed, and not judged: LAB_MESSAGES of them (default 24).
+# printed, and not judged: LAB_MESSAGES of them (default 200).
 # shellcheck source=tests/lib.sh disable=SC2086,SC2119
 . ./tests/lib.sh
 # shellcheck source=tests/lab.sh
 . "$TOP/tests/lab.sh"
 need_lab
-LAB_MESSAGES=${LAB_MESSAGES:-24}
+LAB_MESSAGES=${LAB_MESSAGES:-200}
 
 three_servers() {
 	lab_cluster a b c

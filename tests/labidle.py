@@ -13,6 +13,8 @@ import time
 
 from labwork import Lab
 
+# Between one message and the next, seconds at most.
+PAUSE = 0.4
 IN_MOVED_TO, IN_CREATE = 0x80, 0x100
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -65,13 +67,16 @@ def main():
     files = {h: Files(lab.maildir(h)) for h in hosts}
     seen = {h: lab.watch(h) for h in hosts}
     clients = {h: lab.imap(h) for h in hosts}
-    sent, flagged = [], []
+    sent, stored = [], []
 
     for i in range(messages):
         host = hosts[i % len(hosts)]
         accepted = lab.deliver(host, f"mail.{i}", connection=smtp[host])
-        sent.append((f"mail.{i}", host, accepted, {h: seen[h].arrival(f"mail.{i}", within) for h in hosts}))
-        time.sleep(rnd.random() * 0.2)
+        sent.append((f"mail.{i}", host, accepted, {}))
+        time.sleep(rnd.random() * PAUSE)
+    # The sessions note when they are told of what; nobody waits for one message before the next is sent.
+    for name, _, _, at in sent:
+        at.update((h, seen[h].arrival(name, within)) for h in hosts)
     others = [(h, t - accepted) for _, host, accepted, at in sent for h, t in at.items() if h != host]
     tell("from SMTP's 250 to EXISTS for clients in IDLE on the other hosts", [t for _, t in others])
     tell("from SMTP's 250 to EXISTS on the host that took it", [at[host] - accepted for _, host, accepted, at in sent])
@@ -95,9 +100,9 @@ def main():
         client.noop()
         if not client.store(client.the(name), "+", "\\Flagged"):
             raise RuntimeError(f"{name} is gone on {host}")
-        stored = time.monotonic()
-        flagged += [seen[h].change(name, ["\\Flagged"], within) - stored for h in hosts if h != host]
-        time.sleep(rnd.random() * 0.2)
+        stored.append((name, host, time.monotonic()))
+        time.sleep(rnd.random() * PAUSE)
+    flagged = [seen[h].change(name, ["\\Flagged"], within) - at for name, host, at in stored for h in hosts if h != host]
     tell("from a flag stored by a client to FETCH for clients in IDLE on the other hosts", flagged)
 
     # All at once.

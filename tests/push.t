@@ -310,6 +310,30 @@ sys.stdout.buffer.write(b"100644 " + sys.argv[1].encode() + b"\0" + bytes.fromhe
 }
 t 'trees that must not reach a disk are refused' unsafe_trees
 
+# git removes a directory of objects that is empty while another git moves objects there. Here something else stands in the way, once.
+packed_meanwhile() {
+	begin
+	cat >b.git/hooks/pre-receive <<-'END'
+		#!/bin/sh
+		cd "$(git rev-parse --git-common-dir)/objects" || exit 1
+		for n in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do
+			for k in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do
+				if [ -f ../tried ]; then rm -f "$n$k" 2>/dev/null; else [ -d "$n$k" ] || : >"$n$k"; fi
+			done
+		done
+		echo tried >>../tried
+		exit 0
+	END
+	chmod 755 b.git/hooks/pre-receive
+	mkmsg a new "$NEW"
+	git -C a maildir record --no-push
+	git -C a maildir push
+	[ "$(wc -l <b.git/tried)" = 2 ]
+	rm b.git/hooks/pre-receive
+	[ "$(git -C b rev-parse refs/remotes/a/main)" = "$(git -C a rev-parse HEAD)" ]
+}
+t 'a peer that packs its objects at this moment gets the mail a moment later' packed_meanwhile
+
 odd_trees() {
 	begin
 	# Two files with one key, an empty message, a name of 255 bytes, a file where a folder is: odd, but mail.

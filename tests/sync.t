@@ -210,7 +210,7 @@ held_and_merged() {
 	begin
 	mkmaildir a/.Old
 	n=100
-	while [ $n -lt 130 ]; do
+	while [ "$n" -lt 130 ]; do
 		n=$((n + 1))
 		mkmsg a/.Old cur "1700000$n.M1P1.host:2,S"
 	done

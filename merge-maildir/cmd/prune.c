@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../repo/applying.h"
 #include "../repo/cut.h"
 #include "../repo/sweep.h"
 #include "exit.h"
@@ -133,12 +134,32 @@ static int sweep(struct member *m, const struct options *o, struct err *err)
 	return 0;
 }
 
+/* Whether the next record still has to finish an apply: what that was on its way to has no reference. */
+static int is_interrupted(struct member *m, struct err *err)
+{
+	struct oid from, to;
+	int ret = member_lock(m, err);
+
+	if (ret < 0)
+		return ret;
+	ret = applying_find(&m->repo, &from, &to, err);
+	repo_unlock(&m->repo);
+	return ret;
+}
+
 static int prune(struct member *m, const struct options *o, bool *bad, struct err *err)
 {
 	struct cut c;
 	bool cuts = false;
-	int ret;
+	int ret = o->dry_run ? 0 : is_interrupted(m, err);
 
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		exit_warn("a merge was interrupted here: run 'git maildir sync' first, which finishes it");
+		*bad = true;
+		return 0;
+	}
 	cut_heal(&m->repo);
 	ret = cut(m, &c, o, &cuts, bad, err);
 	/* Also when nothing is cut: a prune that was killed may have left what is behind an older cut. */

@@ -24,6 +24,7 @@
 #include "dates.h"
 #include "exit.h"
 #include "fresh.h"
+#include "land.h"
 #include "progress.h"
 #include "uids.h"
 #include "upkeep.h"
@@ -312,36 +313,45 @@ static int note_unknown(struct work *w, struct err *err)
 	return ret;
 }
 
-static int write_commit(struct work *w, struct err *err)
+int record_write(struct member *m, struct objects_batch *batch, const struct oid *tree, const struct oids *parents, const struct bytes *message, struct oid *out, struct err *err)
 {
-	struct record_result *res = w->res;
-	struct member *m = w->m;
-	struct history_commit c = { .tree = res->tree };
+	struct history_commit c = { .tree = *tree, .parents = *parents };
 	struct tm tm;
 	char *who = NULL;
-	struct oid commit;
 	int ret;
 
-	if (res->head_known)
-		oids_add(&c.parents, &res->head);
 	if (asprintf(&who, "%s <%s@git-maildir>", m->repo.name, m->repo.name) < 0)
 		return err_set(err, ERR_FAIL, "out of memory");
 	localtime_r(&m->now, &tm);
 	c.author = c.committer = who;
 	c.author_time = c.committer_time = m->now;
 	c.author_tz = c.committer_tz = (int)(tm.tm_gmtoff / 60);
-	c.message = res->summary.buf;
-	ret = history_write(w->batch, &c, &commit, err);
+	c.message = message->buf;
+	ret = history_write(batch, &c, out, err);
+	free(who);
+	return ret;
+}
+
+static int write_commit(struct work *w, struct err *err)
+{
+	struct record_result *res = w->res;
+	struct member *m = w->m;
+	struct oids parents = { 0 };
+	struct oid commit;
+	int ret;
+
+	if (res->head_known)
+		oids_add(&parents, &res->head);
+	ret = record_write(m, w->batch, &res->tree, &parents, &res->summary, &commit, err);
 	if (!ret)
 		ret = objects_flush(w->batch, err);
-	if (!ret)
+	if (!ret && !w->opts->aside)
 		ret = repo_set_head(&m->repo, &commit, res->head_known ? &res->head : NULL, res->head_known ? "record" : "record (initial)", err);
 	if (!ret) {
 		res->head = commit;
 		res->committed = res->head_known = true;
 	}
-	oids_release(&c.parents);
-	free(who);
+	oids_release(&parents);
 	return ret;
 }
 
@@ -414,6 +424,8 @@ static int carry_out(struct work *w, struct err *err)
 		if ((ret = write_commit(w, err)) < 0)
 			return ret;
 	}
+	if (w->opts->aside)
+		return 0;
 	if ((ret = index_save(&res->index, &w->m->repo, err)) == ERR_BUSY) {
 		/* The commit stands; the index is only behind, and found to be so by whoever looks at it next. */
 		exit_warn("%s", err->msg);
@@ -449,7 +461,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 	memset(res, 0, sizeof(*res));
 	moment_now(&begun);
 	/* What a killed run left: first, because mail may be in it that is to be seen. */
-	if (!opts->dry_run && (ret = repair_tmp(&m->disk, false, NULL, err)) < 0)
+	if (!opts->dry_run && ((ret = repair_tmp(&m->disk, false, NULL, err)) < 0 || (!opts->aside && (ret = land_finish(m, err)) < 0)))
 		return ret;
 	ret = repo_head(&m->repo, &res->head, err);
 	if (ret < 0 && ret != ERR_NOTFOUND)
@@ -475,7 +487,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 	if (!opts->dry_run) {
 		ret = carry_out(&w, err);
 		res->unfinished = w.unread || w.young || res->compare.nwaiting || !saw_everything(&res->compare.scan);
-		if (!ret && !w.unread && saw_everything(&res->compare.scan))
+		if (!ret && !opts->aside && !w.unread && saw_everything(&res->compare.scan))
 			ack_set_recorded(m->repo.gitdir, &begun);
 	} else if ((res->changed = w.changes.n != 0)) {
 		summary_of(&w.changes, &res->summary);

@@ -15,6 +15,7 @@ struct record_opts {
 	bool dry_run;	    /* change nothing, neither on disk nor in the repository */
 	bool allow_deletes; /* a person has confirmed a mass deletion */
 	bool patient;	    /* whoever calls does it again soon when the result is unfinished */
+	bool aside;	    /* for land_finish(): the commit is made, and in the result, but neither HEAD nor the index say so */
 	bool full;	    /* look at size and mtime of every message, and read every directory */
 	void (*progress)(void *ctx, size_t done, size_t total); /* messages read; may be NULL */
 	void *ctx;
@@ -38,12 +39,15 @@ struct record_result {
 };
 
 /*
- * record_disk: records what changed on disk as one commit on HEAD. The member is locked. Nothing changed: no commit. Held back, and
+ * record_disk: records what changed on disk as one commit on HEAD, after land_finish(). The member is locked. Nothing changed: no commit. Held back, and
  * said in the result: mass deletions, what is missing from a cur/ or new/ that is gone itself (compare.lost), what was not seen for certain (compare.waiting).
  * Writes marker files that are missing or whose dates changed. On failure HEAD did not move. record_release() frees in any case.
  */
 int record_disk(struct member *m, const struct record_opts *opts, struct record_result *res, struct err *err);
 void record_release(struct record_result *res);
+
+/* record_write: adds to the batch a commit of this member. */
+int record_write(struct member *m, struct objects_batch *batch, const struct oid *tree, const struct oids *parents, const struct bytes *message, struct oid *out, struct err *err);
 
 /*
  * record_warn: tells on standard error what was held back and what is left alone. Returns whether anything was held back that a person must look at. record_warn_waiting: what was not seen for certain, where nobody

@@ -21,8 +21,8 @@
 #include "../repo/cut.h"
 #include "../repo/watcher.h"
 #include "exit.h"
+#include "land.h"
 #include "push.h"
-#include "update.h"
 #include "upkeep.h"
 #include "verbs.h"
 
@@ -130,53 +130,39 @@ struct round {
 	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
 };
 
-/*
- * Merges, applies, moves HEAD, in this order: a kill in between leaves a disk that is ahead of HEAD, which the next record takes as changes of its own,
- * and merging them with the peer that made them gives the same result again.
- */
 static int merge_known(struct member *m, struct record_result *rec, const struct oids *frontier, struct oid *bad, const struct round *how,
 		       struct sync_outcome *out, bool *again, struct err *err)
 {
 	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
 	struct objects_batch *batch = how->dry_run ? NULL : objects_begin(&m->repo);
-	struct oid target = frontier->v[0], tree;
+	struct oid target = frontier->v[0];
 	struct converge c = { 0 };
-	struct update u = { 0 };
+	struct landing l = { 0 };
 	struct bytes summary = { 0 };
 	int ret;
 
 	if ((ret = converge_frontier(&c, &m->repo, frontier, rec->head_known ? &rec->tree : NULL, batch, &mopts, bad, err)) < 0 ||
-	    (ret = update_prepare(&u, m, &c, batch, err)) < 0)
+	    (ret = land_prepare(&l, m, rec, &c, batch, err)) < 0)
 		goto done;
-	summary_of(&u.changes, &summary);
+	summary_of(&l.update.changes, &summary);
 	if (how->dry_run) {
-		update_print(&u);
+		update_print(&l.update);
 		goto done;
 	}
-	if ((ret = update_tree(&u, &rec->index, batch, &tree, err)) < 0)
+	if ((frontier->n > 1 && (ret = history_view(&m->repo, batch, frontier, &l.tree, c.fresh != 0, &target, err)) < 0) ||
+	    (ret = land(&l, m, rec, batch, &target, rec->head_known ? &rec->head : NULL, how->settle, frontier->n > 1 ? "sync: merge" : "sync: forward", err)) < 0)
 		goto done;
-	if (frontier->n > 1 && (ret = history_view(&m->repo, batch, frontier, &tree, c.fresh != 0, &target, err)) < 0)
-		goto done;
-	if ((ret = objects_flush(batch, err)) < 0 || (ret = update_apply(&u, &rec->index, how->settle, err)) < 0 ||
-	    (ret = repo_set_head(&m->repo, &target, rec->head_known ? &rec->head : NULL,
-				 frontier->n > 1 ? "sync: merge" : "sync: forward", err)) < 0)
-		goto done;
-	if ((ret = update_index(&u, &rec->index, err)) == ERR_BUSY)
-		exit_warn("%s", err->msg);
-	else if (ret < 0)
-		goto done;
-	ret = 0;
-	record_keep_stamps(m, rec, &tree, update_touched, &u);
+	record_keep_stamps(m, rec, &l.tree, update_touched, &l.update);
 	warn_no_base(m, frontier);
 	if (c.lost)
 		exit_warn("%zu keywords of other members find no letter any more: a folder has room for %d", c.lost, KEYWORDS_MOST);
 	out->merged = true;
-	*again = u.applied.differs != 0;
-	if (!how->quiet && u.changes.n)
+	*again = l.update.applied.differs != 0;
+	if (!how->quiet && l.update.changes.n)
 		print_summary("merged: ", &summary);
 done:
 	index_release(&rec->index);
-	update_release(&u);
+	land_release(&l);
 	converge_release(&c);
 	bytes_release(&summary);
 	if (batch)

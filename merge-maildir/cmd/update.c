@@ -369,9 +369,7 @@ int update_apply(struct update *u, const struct index *ix, bool settle, struct e
 
 	progress_start(&ctx.progress, "Writing messages");
 	ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
-	/* A plan of which something is done is brought to its end: see apply.c. */
-	if (ret == ERR_AGAIN && u->applied.moved < u->moves.n && (settle || u->applied.done || u->applied.unmoved)) {
-		opts.settle |= u->applied.done > 0;
+	if (ret == ERR_AGAIN && u->applied.moved < u->moves.n && (settle || u->applied.unmoved)) {
 		plan_without_moves(u);
 		ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
 	}

@@ -284,7 +284,9 @@ static int judge_push(struct talk *t)
 	t->again = says(&t->run.err, "shallow file has changed");
 	if (t->run.status < 0 || !line || *line != '!')
 		return unreachable(t);
-	t->again |= says(&t->run.err, "cannot lock ref") || says(&t->run.err, ".lock': File exists") || says(&t->run.out, "failed to update ref");
+	/* What was received is moved into directories that git removes beside it, when they are empty, as it packs objects. */
+	t->again |= says(&t->run.err, "cannot lock ref") || says(&t->run.err, ".lock': File exists") || says(&t->run.out, "failed to update ref") ||
+		    says(&t->run.out, "unable to migrate objects");
 	return refused(t, line);
 }
 

@@ -1,0 +1,130 @@
+/*
+ * land.c -- brings the Maildir, HEAD and the index to what a merge gave, in this order; and to its end what was killed in the middle of that.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "land.h"
+
+#include <string.h>
+
+#include "../core/summary.h"
+#include "../repo/applying.h"
+#include "../repo/tree.h"
+#include "exit.h"
+
+/* How often the whole is done again when the world moves underneath. */
+#define ROUNDS 6
+
+int land_prepare(struct landing *l, struct member *m, struct record_result *rec, const struct converge *c, struct objects_batch *batch, struct err *err)
+{
+	int ret = update_prepare(&l->update, m, c, batch, err);
+
+	return ret < 0 || !batch ? ret : update_tree(&l->update, &rec->index, batch, &l->tree, err);
+}
+
+int land(struct landing *l, struct member *m, struct record_result *rec, struct objects_batch *batch, const struct oid *target, const struct oid *old, bool settle, const char *why,
+	 struct err *err)
+{
+	int ret = objects_flush(batch, err);
+
+	if (!ret && old && l->update.plan.n)
+		ret = applying_begin(&m->repo, old, target, err);
+	if (ret < 0 || (ret = update_apply(&l->update, &rec->index, settle, err)) < 0 || (ret = repo_set_head(&m->repo, target, old, why, err)) < 0)
+		return ret;
+	applying_end(&m->repo);
+	ret = update_index(&l->update, &rec->index, err);
+	if (ret == ERR_BUSY) {
+		exit_warn("%s", err->msg);
+		ret = 0;
+	}
+	return ret;
+}
+
+void land_release(struct landing *l)
+{
+	update_release(&l->update);
+}
+
+/* What is different between two trees, in words. */
+static int summary_between(struct member *m, const struct oid *from, const struct oid *to, struct bytes *out, struct err *err)
+{
+	const struct oid *ids[2] = { from, to };
+	struct store stores[2] = { { 0 } };
+	struct tree_set *set = NULL;
+	struct changes changes = { 0 };
+	int ret = tree_load(stores, ids, 2, &m->repo, &set, NULL, err);
+
+	if (!ret) {
+		change_find(&changes, &stores[0], &stores[1]);
+		summary_of(&changes, out);
+	}
+	changes_release(&changes);
+	store_release(&stores[0]);
+	store_release(&stores[1]);
+	if (set)
+		tree_release(set);
+	return ret;
+}
+
+/* The commit that HEAD is to be at: the one that the apply was on its way to, or, if users did something meanwhile, a change on top of it. */
+static int find_target(struct member *m, struct objects_batch *batch, const struct oid *to, const struct oid *tree, struct oid *target, struct err *err)
+{
+	struct bytes summary = { 0 };
+	struct oids parents = { 0 };
+	struct oid to_tree;
+	int ret = tree_of(&m->repo, to, &to_tree, err);
+
+	*target = *to;
+	if (!ret && !oid_eq(&to_tree, tree) && !(ret = objects_flush(batch, err)) && !(ret = summary_between(m, &to_tree, tree, &summary, err))) {
+		oids_add(&parents, to);
+		ret = record_write(m, batch, tree, &parents, &summary, target, err);
+	}
+	oids_release(&parents);
+	bytes_release(&summary);
+	return ret;
+}
+
+static int finish(struct member *m, const struct oid *from, const struct oid *to, bool settle, struct err *err)
+{
+	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
+	struct record_opts ropts = { .aside = true };
+	struct objects_batch *batch = objects_begin(&m->repo);
+	struct record_result rec = { 0 };
+	struct oids bases = { 0 };
+	struct converge c = { 0 };
+	struct landing l = { 0 };
+	struct oid target;
+	int ret = record_disk(m, &ropts, &rec, err);
+
+	oids_add(&bases, from);
+	/* Nothing can be applied to a folder that has lost a directory: the record that comes after this says so. What is there counts as this member's own changes then. */
+	if (!ret && rec.compare.nlost)
+		applying_end(&m->repo);
+	else if (!ret && !(ret = converge_pair(&c, &m->repo, &bases, &rec.head, to, &rec.tree, batch, &mopts, err)) &&
+		 !(ret = land_prepare(&l, m, &rec, &c, batch, err)) && !(ret = find_target(m, batch, to, &l.tree, &target, err)))
+		ret = land(&l, m, &rec, batch, &target, from, settle, "record: finish a merge", err);
+	record_release(&rec);
+	land_release(&l);
+	converge_release(&c);
+	oids_release(&bases);
+	objects_end(batch);
+	return ret;
+}
+
+int land_finish(struct member *m, struct err *err)
+{
+	struct oid from, to;
+	int ret = ERR_AGAIN;
+
+	for (int i = 0; ret == ERR_AGAIN && i < ROUNDS; i++) {
+		if ((ret = applying_find(&m->repo, &from, &to, err)) <= 0)
+			return ret;
+		ret = finish(m, &from, &to, i + 1 == ROUNDS, err);
+	}
+	/* Somebody removed what it was on its way to: no record could ever be made again. */
+	if (ret == ERR_NOTFOUND || ret == ERR_UNSAFE) {
+		applying_end(&m->repo);
+		ret = 0;
+	}
+	return ret;
+}
