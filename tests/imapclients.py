@@ -48,9 +48,7 @@ def main():
 
     syncs = 0
     for n in range(1, partitions + 1):
-        world.apart = True
         phase(ops * (3 * n - 1) // (3 * partitions), record)
-        world.apart = False
         phase(ops * n // partitions, sync)
         cluster.rest()
         views = cluster.compare(world, f"partition {n}")

@@ -84,6 +84,50 @@ static int find_target(struct member *m, struct objects_batch *batch, const stru
 	return ret;
 }
 
+/*
+ * What the disk and the commit are merged over: what was recorded before, but with the new names of the folders that the apply has renamed by then. Otherwise each message in them would count as one that a
+ * user moved, and a move survives a deletion. A commit that nothing refers to.
+ */
+static int find_base(struct member *m, struct objects_batch *batch, const struct oid *from, const struct oid *to, struct oid *base, struct err *err)
+{
+	struct bytes message = { 0 };
+	struct mvfolders moves = { 0 };
+	struct oids parents = { 0 };
+	struct edits edits = { 0 };
+	struct index ix = { 0 };
+	struct oid trees[2], tree;
+	int ret;
+
+	*base = *from;
+	if ((ret = tree_of(&m->repo, from, &trees[0], err)) < 0 || (ret = tree_of(&m->repo, to, &trees[1], err)) < 0 ||
+	    (ret = update_moved(m, &trees[0], &trees[1], &moves, err)) < 0 || !moves.n || (ret = index_load(&ix, &m->repo, &trees[0], err)) < 0)
+		goto out;
+	for (size_t i = 0; i < moves.n; i++) {
+		size_t lo, hi, cut = strlen(moves.v[i].from);
+
+		for (index_range(&ix, moves.v[i].from, &lo, &hi); lo < hi; lo++) {
+			const struct index_entry *e = &ix.v[lo];
+			const char *path = arena_printf(&edits.arena, "%s%s", moves.v[i].to, e->path + cut);
+
+			edits_remove(&edits, e->path, e->len);
+			edits_put(&edits, path, strlen(path), &e->oid, e->mode, NULL);
+		}
+	}
+	edits_unique(&edits);
+	index_edit(&ix, edits.v, edits.n);
+	bytes_addstr(&message, "Folders renamed\n");
+	oids_add(&parents, from);
+	if (!(ret = index_write_tree(&ix, batch, &tree, err)) && !(ret = record_write(m, batch, &tree, &parents, &message, base, err)))
+		ret = objects_flush(batch, err);
+out:
+	index_release(&ix);
+	edits_release(&edits);
+	oids_release(&parents);
+	mvfolders_release(&moves);
+	bytes_release(&message);
+	return ret;
+}
+
 static int finish(struct member *m, const struct oid *from, const struct oid *to, bool settle, struct err *err)
 {
 	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
@@ -93,10 +137,11 @@ static int finish(struct member *m, const struct oid *from, const struct oid *to
 	struct oids bases = { 0 };
 	struct converge c = { 0 };
 	struct landing l = { 0 };
-	struct oid target;
+	struct oid target, base;
 	int ret = record_disk(m, &ropts, &rec, err);
 
-	oids_add(&bases, from);
+	if (!ret && !(ret = find_base(m, batch, from, to, &base, err)))
+		oids_add(&bases, &base);
 	/* Nothing can be applied to a folder that has lost a directory: the record that comes after this says so. What is there counts as this member's own changes then. */
 	if (!ret && rec.compare.nlost)
 		applying_end(&m->repo);

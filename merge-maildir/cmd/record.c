@@ -142,6 +142,9 @@ static int fill_files(struct work *w, struct err *err)
 			continue;
 		if ((ret = fresh_read_file(&x, &w->m->disk, f->path, w->batch, NULL, err)) < 0)
 			return ret;
+		/* The folder was renamed or removed since it was scanned: its messages, which are known by their inodes, must not be recorded without it. */
+		if (!x.there && f->class == PATH_MARKER)
+			return err_set(err, ERR_AGAIN, "a folder was removed or renamed while it was recorded");
 		if (!x.there) {
 			w->unread = true;
 			continue;

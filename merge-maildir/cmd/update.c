@@ -13,6 +13,7 @@
 #include "../core/uidlist.h"
 #include "../disk/file.h"
 #include "../disk/mvdir.h"
+#include "../repo/tree.h"
 #include "compare.h"
 #include "exit.h"
 #include "progress.h"
@@ -110,17 +111,72 @@ static bool read_mailbox(struct update_facts *f, const struct store *store, cons
 	return known;
 }
 
-static bool can_move(void *ctx, const char *from, const char *to)
+static bool same_mailbox(struct update_facts *f, const char *from, const char *to)
 {
-	struct update_facts *f = ctx;
 	struct uidlist before = { .known = false }, after = { .known = false };
 	bool same = !read_mailbox(f, f->head, from, &before) || !read_mailbox(f, f->target, to, &after) ||
 		    (before.validity == after.validity && !strcmp(before.guid, after.guid));
-	struct err err;
 
 	uidlist_release(&before);
 	uidlist_release(&after);
-	return same && mvdir_look(&f->m->disk, from, to, &err) == MVDIR_DONE;
+	return same;
+}
+
+static bool can_move(void *ctx, const char *from, const char *to)
+{
+	struct update_facts *f = ctx;
+	struct err err;
+
+	return same_mailbox(f, from, to) && mvdir_look(&f->m->disk, from, to, &err) == MVDIR_DONE;
+}
+
+/* Whether the folder of that path on disk has the marker with this id. */
+static bool is_on_disk(const struct update_facts *f, const char *folder, const char *id)
+{
+	struct marker marker = { .n = 0 };
+	struct arena a = { 0 };
+	struct bytes b = { 0 };
+	struct err err;
+	bool is = false;
+
+	if (file_read(&f->m->disk, arena_printf(&a, "%s/%s", folder, PATH_MARKER_NAME), &b, NULL, &err) == 0) {
+		marker_parse(&marker, b.buf, b.len);
+		is = !strcmp(marker.id, id);
+	}
+	marker_release(&marker);
+	bytes_release(&b);
+	arena_release(&a);
+	return is;
+}
+
+static bool was_moved(void *ctx, const char *from, const char *to)
+{
+	struct update_facts *f = ctx;
+	const char *id = folder_id(f, true, from);
+
+	return *id && is_on_disk(f, to, id) && !is_on_disk(f, from, id) && same_mailbox(f, from, to);
+}
+
+int update_moved(struct member *m, const struct oid *from, const struct oid *to, struct mvfolders *out, struct err *err)
+{
+	const struct oid *ids[2] = { from, to };
+	struct store stores[2] = { { 0 } };
+	struct update_facts f = { .m = m, .head = &stores[0], .target = &stores[1] };
+	struct tree_set *set = NULL;
+	struct changes changes = { 0 };
+	int ret = tree_load(stores, ids, 2, &m->repo, &set, NULL, err);
+
+	if (!ret) {
+		change_find(&changes, &stores[0], &stores[1]);
+		mvfolder_find(out, &changes, &(struct mvfolder_facts){ &f, folder_id, was_moved });
+	}
+	changes_release(&changes);
+	arena_release(&f.ids);
+	store_release(&stores[0]);
+	store_release(&stores[1]);
+	if (set)
+		tree_release(set);
+	return ret;
 }
 
 /* The plan: from what is recorded, or from what that becomes when folders are renamed. What u->moves refers to outlives it. */

@@ -51,4 +51,9 @@ int update_index(struct update *u, struct index *ix, struct err *err);
 bool update_touched(void *ctx, const char *folder, enum name_sub sub);
 void update_release(struct update *u);
 
+/*
+ * update_moved: which folders an apply from one tree to the other has renamed as a whole already, as the markers on disk say. out is zeroed; mvfolders_release() frees.
+ */
+int update_moved(struct member *m, const struct oid *from, const struct oid *to, struct mvfolders *out, struct err *err);
+
 #endif
