@@ -12,7 +12,7 @@ strace -o "$HOME/try" -e inject=rmdir:signal=KILL:when=9 true 2>/dev/null || ski
 # How many points there must be at least: fewer mean that the search for them is broken.
 FLOOR=120
 
-# Fourteen messages and five folders; everything that can happen to them happens on both sides while they are apart.
+# Fifteen messages and five folders; everything that can happen to them happens on both sides while they are apart.
 prepare() {
 	mkmaildir a a/.Work a/.Old a/.Both a/.Name
 	for n in 1 2 3 4 5 6 7 8 9; do
@@ -23,6 +23,7 @@ prepare() {
 	mkmsg a/.Both new 1700000301.M1P1.host 'Both 1'
 	mkmsg a/.Name cur 1700000401.M1P1.host:2,S 'Name 1'
 	mkmsg a/.Name new 1700000402.M1P1.host 'Name 2'
+	mkmsg a/.Name cur 1700000403.M1P1.host:2,S 'Name 3'
 	pair a b
 	# A push must not start a sync that nobody waits for.
 	rm a.git/hooks/post-receive b.git/hooks/post-receive
@@ -38,6 +39,7 @@ prepare() {
 	mkmsg a cur 1700000005.M1P1.host:2,S 'Edited on a'
 	mv a/.Both/new/1700000301.M1P1.host a/.Both/cur/1700000301.M1P1.host:2,S
 	mv a/.Name a/.Other
+	rm a/.Other/cur/1700000403.M1P1.host:2,S
 	mkmsg a/.Other new 1700001003.M1P1.a 'Came to a renamed folder'
 	mkmsg b new 1700002001.M1P1.b 'Came on b'
 	mkmsg b cur 1700002002.M1P1.b:2,RS 'Answered on b' 1000000001
