@@ -247,17 +247,43 @@ static int carry_out(struct apply *a, struct run *r, const struct plan_step *s, 
 	return ERR_FAIL;
 }
 
-/* n steps that come together. In the last attempt a world that moves underneath does not keep us from coming to an end. */
+/*
+ * Whether the plan has to be made anew, as far as can be seen: before anything is done. A disk on which half of a plan was carried out can be brought to the rest of it later, but what users do until
+ * then cannot always be told from what is not done yet: mail that the plan brought, and that a user deleted, would come a second time.
+ */
+static int look_first(struct apply *a, const struct plan *p, struct err *err)
+{
+	size_t i, n, groups = 0;
+	int rc = 0;
+
+	for (i = 0; i < p->n; i += run_length(p, i))
+		groups++;
+	/* What is the only one does nothing before it finds out. */
+	for (i = 0; groups > 1 && !rc && i < p->n; i += n) {
+		n = run_length(p, i);
+		if (plan_is_grouped(p->v[i].kind))
+			rc = apply_group_look(a, &p->v[i], n, err);
+	}
+	return rc;
+}
+
+/*
+ * n steps that come together. Where the world moves underneath, and something of the plan is done already, it is carried on with all the same:
+ * look_first() says why.
+ */
 static int carry_on(struct apply *a, struct run *r, const struct plan_step *s, size_t n, struct err *err)
 {
 	const struct apply_result before = *a->res;
+	bool settle = a->settle;
 	int rc = carry_out(a, r, s, n, err);
 
-	for (int try = 0; rc == ERR_AGAIN && a->settle && try < TRIES; try++) {
+	for (int try = 0; rc == ERR_AGAIN && (settle || a->res->done) && try < TRIES; try++) {
 		*a->res = before;
+		a->settle = true;
 		rc = carry_out(a, r, s, n, err);
 		a->res->differs++;
 	}
+	a->settle = settle;
 	return rc;
 }
 
@@ -278,6 +304,8 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 	 * trusted.
 	 */
 	rc = check_plan(p, err);
+	if (!rc && !a.settle)
+		rc = look_first(&a, p, err);
 	for (i = 0; !rc && i < p->n; i += n) {
 		n = run_length(p, i);
 		if (!r.done || !r.done[i])
