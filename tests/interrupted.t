@@ -41,14 +41,18 @@ began() {
 	[ "$(git -C b rev-parse HEAD)" = "$START" ] && ! diff -r before/b b >"$HOME/began"
 }
 
-# stop_at N FAULT: everything is as it was before the merge, and then b's sync meets a fault at the Nth change of a name in its Maildir. Fails if there are not so many.
-stop_at() {
-	rm -rf a a.git b b.git
-	cp -a before/. .
+# fault_at N FAULT: b's sync meets a fault at the Nth change of a name in its Maildir. Fails if there are not so many.
+fault_at() {
 	rm -f trace
 	(cd b && strace -f -o "$TRASH/trace" -P "$TRASH/b/new" -P "$TRASH/b/cur" -P "$TRASH/b/.Work/cur" -P "$TRASH/b/.Old/cur" -P "$TRASH/b/.Work" -P "$TRASH/b/.Old" -P "$TRASH/b" \
 		-e trace=linkat,renameat2,unlinkat,mkdirat -e "inject=linkat,renameat2,unlinkat,mkdirat:$2:when=$1" git-maildir sync --local) >"$HOME/said" 2>&1 || :
 	grep -q 'INJECTED\|killed by' trace
+}
+# stop_at N FAULT: the same, after everything was put back as it was before the merge.
+stop_at() {
+	rm -rf a a.git b b.git
+	cp -a before/. .
+	fault_at "$@"
 }
 
 # each STEP FAULT COMMAND...: for each place (or each STEPth) at which a sync with this fault leaves half of a merge; there must be some.
@@ -135,6 +139,27 @@ users_go_on() {
 }
 t 'what users do after the kill is a change on top of the merge, and reaches the peer' each 3 signal=KILL users_go_on
 
+# Killed again while that is finished: the mail was here only between the two kills.
+killed_again() {
+	came=1700004002.M1P1.b again=0
+	for second in 1 2 3 4 5 6 7 8; do
+		stop_somewhere
+		mkmsg b/.Work new "$came" 'Came after the kill'
+		fault_at "$second" signal=KILL || break
+		[ "$(git -C b rev-parse HEAD)" = "$START" ] || continue
+		again=$((again + 1))
+		find b/.Work -name "$came*" -exec rm {} +
+		git -C b maildir sync --local
+		find b -name "$came*" | tee back
+		[ ! -s back ]
+		together a b
+		find a b -name "$came*" | tee back
+		[ ! -s back ]
+		clean a b
+	done
+	[ "$again" -ge 3 ]
+}
+
 a_record_finishes_it() {
 	git -C b maildir record --no-push >/dev/null
 	[ ! -e b.git/maildir/applying ]
@@ -151,6 +176,8 @@ stop_somewhere() {
 	while stop_at "$n" signal=KILL && ! began; do n=$((n + 1)); done
 	began
 }
+t 'mail that comes after the kill, and is deleted after another one, does not come back' killed_again
+
 prune_waits() {
 	stop_somewhere
 	status_is 1 git -C b maildir prune --now 2>err

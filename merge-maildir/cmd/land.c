@@ -27,7 +27,7 @@ int land(struct landing *l, struct member *m, struct record_result *rec, struct 
 {
 	int ret = objects_flush(batch, err);
 
-	if (!ret && old && l->update.plan.n)
+	if (!ret && old && l->update.plan.n && !l->again)
 		ret = applying_begin(&m->repo, old, target, err);
 	if (ret < 0 || (ret = update_apply(&l->update, &rec->index, settle, err)) < 0 || (ret = repo_set_head(&m->repo, target, old, why, err)) < 0)
 		return ret;
@@ -128,6 +128,10 @@ out:
 	return ret;
 }
 
+/*
+ * What the note says stays, in whatever state this ends: what is on its way now has changes of users on top, and to compare the disk with these over what was recorded before all that would bring
+ * back what users made and took away again.
+ */
 static int finish(struct member *m, const struct oid *from, const struct oid *to, bool settle, struct err *err)
 {
 	struct merge_opts mopts = { .flag_beats_delete = m->repo.flag_beats_delete };
@@ -136,7 +140,7 @@ static int finish(struct member *m, const struct oid *from, const struct oid *to
 	struct record_result rec = { 0 };
 	struct oids bases = { 0 };
 	struct converge c = { 0 };
-	struct landing l = { 0 };
+	struct landing l = { .again = true };
 	struct oid target, base;
 	int ret = record_disk(m, &ropts, &rec, err);
 

@@ -11,6 +11,7 @@
 
 struct landing {
 	struct update update;
+	bool again; /* it brings to its end what was noted by another landing, which is not noted again: see land_finish() */
 	struct oid tree; /* what HEAD is to say of the Maildir */
 };
 

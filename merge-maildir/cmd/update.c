@@ -425,7 +425,9 @@ int update_apply(struct update *u, const struct index *ix, bool settle, struct e
 
 	progress_start(&ctx.progress, "Writing messages");
 	ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
-	if (ret == ERR_AGAIN && u->applied.moved < u->moves.n && (settle || u->applied.unmoved)) {
+	/* A plan of which something is done is brought to its end where that can be: see apply.c. */
+	if (ret == ERR_AGAIN && u->applied.moved < u->moves.n && (settle || u->applied.done || u->applied.unmoved)) {
+		opts.settle |= u->applied.done > 0;
 		plan_without_moves(u);
 		ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
 	}

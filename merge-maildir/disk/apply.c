@@ -140,24 +140,31 @@ static int check_plan(const struct plan *p, struct err *err)
 
 /* --- the steps */
 
-static int move_folder(struct apply *a, const struct plan_step *s, struct err *err)
+/* What a folder that is to be renamed was found to be: 0, or ERR_AGAIN. */
+static int judge_move(struct apply *a, const struct plan_step *s, int found, struct err *err)
 {
-	int rc = mvdir_move(a->d, s->from_folder, s->folder, err);
 	char from[256], to[256];
 
-	if (rc < 0)
-		return rc;
-	if (rc == MVDIR_DONE || rc == MVDIR_GONE) {
-		a->res->moved++;
-		return rc == MVDIR_DONE ? APPLY_DONE : APPLY_ALREADY;
-	}
-	a->res->unmoved = rc == MVDIR_CANNOT;
+	if (found == MVDIR_DONE || found == MVDIR_GONE)
+		return 0;
+	a->res->unmoved = found == MVDIR_CANNOT;
 	return err_set(err, ERR_AGAIN, "folder '%s' cannot be renamed to '%s' %s", path_show(from, sizeof(from), s->from_folder),
 		       path_show(to, sizeof(to), s->folder),
-		       rc == MVDIR_ABSENT  ? "because it is gone"
-		       : rc == MVDIR_TAKEN ? "because that is there already"
-		       : rc == MVDIR_HOLDS ? "without the folders below it"
-					   : "on this disk");
+		       found == MVDIR_ABSENT  ? "because it is gone"
+		       : found == MVDIR_TAKEN ? "because that is there already"
+		       : found == MVDIR_HOLDS ? "without the folders below it"
+					      : "on this disk");
+}
+
+static int move_folder(struct apply *a, const struct plan_step *s, struct err *err)
+{
+	int found = mvdir_move(a->d, s->from_folder, s->folder, err);
+	int rc = found < 0 ? found : judge_move(a, s, found, err);
+
+	if (rc)
+		return rc;
+	a->res->moved++;
+	return found == MVDIR_DONE ? APPLY_DONE : APPLY_ALREADY;
 }
 
 static int remove_folder(struct apply *a, const struct plan_step *s, struct err *err)
@@ -277,20 +284,62 @@ static int carry_out(struct apply *a, struct run *r, const struct plan_step *s, 
 	return ERR_FAIL;
 }
 
-/* n steps that come together. In the last attempt a world that moves underneath does not keep us from coming to an end. */
+/* Where a folder is before the plan is carried out. */
+static const char *place_now(const struct apply *a, const struct plan *p, const char *folder)
+{
+	size_t i;
+
+	for (i = 0; i < p->n && p->v[i].kind == PLAN_MVFOLDER; i++)
+		if (!strcmp(p->v[i].folder, folder) && apply_folder_is_there(a->d, p->v[i].from_folder))
+			return p->v[i].from_folder;
+	return folder;
+}
+
+/*
+ * Whether the plan has to be made anew, as far as can be seen: before anything is done. A disk on which half of a plan was carried out can be brought to the rest of it later, but what users do until
+ * then cannot always be told from what is not done yet: mail that the plan brought, and that a user deleted, would come a second time.
+ */
+static int look_first(struct apply *a, const struct plan *p, struct err *err)
+{
+	size_t i, n, groups = 0;
+	int rc = 0;
+
+	for (i = 0; !rc && i < p->n && p->v[i].kind == PLAN_MVFOLDER; i++) {
+		int found = mvdir_look(a->d, p->v[i].from_folder, p->v[i].folder, err);
+
+		rc = found < 0 ? found : judge_move(a, &p->v[i], found, err);
+	}
+	for (i = 0; i < p->n; i += run_length(p, i))
+		groups++;
+	/* What is the only one does nothing before it finds out. */
+	for (i = 0; groups > 1 && !rc && i < p->n; i += n) {
+		n = run_length(p, i);
+		if (plan_is_grouped(p->v[i].kind))
+			rc = apply_group_look(a, place_now(a, p, p->v[i].folder), &p->v[i], n, err);
+	}
+	return rc;
+}
+
+/*
+ * n steps that come together. Where the world moves underneath, and something of the plan is done already, it is carried on with all the same:
+ * look_first() says why.
+ */
 static int carry_on(struct apply *a, struct run *r, const struct plan_step *s, size_t n, struct err *err)
 {
 	const struct apply_result before = *a->res;
+	bool settle = a->settle;
 	int rc = carry_out(a, r, s, n, err);
 
 	/* Whether a folder can be renamed is not tried again: the caller has another plan. */
 	if (s->kind == PLAN_MVFOLDER)
 		return rc;
-	for (int try = 0; rc == ERR_AGAIN && a->settle && try < TRIES; try++) {
+	for (int try = 0; rc == ERR_AGAIN && (settle || a->res->done) && try < TRIES; try++) {
 		*a->res = before;
+		a->settle = true;
 		rc = carry_out(a, r, s, n, err);
 		a->res->differs++;
 	}
+	a->settle = settle;
 	return rc;
 }
 
@@ -311,6 +360,8 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 	 * trusted.
 	 */
 	rc = check_plan(p, err);
+	if (!rc && !a.settle)
+		rc = look_first(&a, p, err);
 	for (i = 0; !rc && i < p->n; i += n) {
 		n = run_length(p, i);
 		if (!r.done || !r.done[i])

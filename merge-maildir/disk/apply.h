@@ -60,9 +60,9 @@ struct apply_result {
  * they have those of the folder's live map, which gets what it lacks. A folder's UIDs, keywords and messages change
  * under one lock: first the map and the list, then the names.
  *
- * ERR_AGAIN: UIDs were given out here meanwhile: record and merge again. With settle that does not stop the apply. Or a
- * folder that is to be renamed as a whole is gone, or not alone any more, or its new path is taken: that does in any case, so
- * that the caller can go on with a plan that does not ask for it. Else it stops at the first error (disk full, a lock held for
+ * ERR_AGAIN: UIDs were given out here meanwhile: record and merge again. That is found out before anything is done; what
+ * comes later does not stop the apply any more. Or a folder that is to be renamed as a whole is gone, or not alone any more, or
+ * its new path is taken: that does in any case, so that the caller can go on with a plan that does not ask for it. Else it stops at the first error (disk full, a lock held for
  * too long). The disk is then somewhere between, every message is there in its old or its new form, and tmp/ is clean;
  * recording and merging again goes on from there. Content is written in tmp/ before a folder's lock is
  * taken, and the lock is held only for renames, links and unlinks.

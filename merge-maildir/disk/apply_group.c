@@ -267,6 +267,24 @@ static int fill(struct group *g, const struct plan_step *s, size_t n, struct err
 	return rc;
 }
 
+int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err)
+{
+	struct apply_imap m = { 0 };
+	struct apply_folder f;
+	int rc;
+
+	if (!any(s, n, has_uid))
+		return 0;
+	rc = apply_folder_open(&f, a->d, place, APPLY_LOOK, err);
+	if (!rc)
+		rc = apply_imap_begin(&m, a, s->folder, false, err);
+	if (!rc)
+		rc = apply_imap_look(a, &f, &m, err);
+	apply_imap_end(&m);
+	apply_folder_close(&f);
+	return rc == ERR_NOTFOUND ? 0 : rc;
+}
+
 int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err *err)
 {
 	struct group g = { .a = a };

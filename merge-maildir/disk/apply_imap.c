@@ -106,6 +106,19 @@ static int advance(struct apply *a, struct apply_folder *f, struct apply_imap *m
 	return *how == UIDLIST_MOVED ? moved(f->path, err) : 0;
 }
 
+int apply_imap_look(struct apply *a, struct apply_folder *f, struct apply_imap *m, struct err *err)
+{
+	enum uidlist_advance how = UIDLIST_SAME;
+	struct uidlist live = { 0 }, out = { 0 };
+	struct bytes text = { 0 };
+	int rc = m->uids ? advance(a, f, m, UINT32_MAX, &text, &live, &out, &how, err) : 0;
+
+	uidlist_release(&out);
+	uidlist_release(&live);
+	bytes_release(&text);
+	return rc;
+}
+
 int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap *m, uint32_t bound, struct err *err)
 {
 	enum uidlist_advance how = UIDLIST_SAME;

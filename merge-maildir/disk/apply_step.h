@@ -168,6 +168,8 @@ struct apply_imap {
  */
 int apply_imap_begin(struct apply_imap *m, struct apply *a, const char *folder, bool whole, struct err *err);
 void apply_imap_end(struct apply_imap *m);
+/* apply_imap_look: 0, or ERR_AGAIN if apply_imap_commit() would give that now. Without the lock: something may come in between. */
+int apply_imap_look(struct apply *a, struct apply_folder *f, struct apply_imap *m, struct err *err);
 /*
  * apply_imap_commit: under the lock, before the messages: writes the map of keywords if it grew, and the list of UIDs
  * if it changes, for all UIDs below bound. ERR_AGAIN, and nothing is written, if UIDs were given out here meanwhile
@@ -183,6 +185,11 @@ int apply_imap_outcome(const struct apply_imap *m);
  * apply_group: n steps of one folder that come together (plan_is_grouped()). 0 or an err_code; outcomes are counted.
  */
 int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err *err);
+/*
+ * apply_group_look: ERR_AGAIN if these steps could not be done now because UIDs were given out; writes nothing. place: where
+ * the folder is now.
+ */
+int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err);
 /*
  * apply_group_fill: the same in a folder that nobody sees yet, at place instead of at path; all there is to know of
  * its UIDs and keywords is written. Durable when it returns.
