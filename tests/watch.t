@@ -267,6 +267,8 @@ quiet() {
 t 'when nothing happens nothing is committed, and no processor is used' quiet
 ended() {
 	watch verbose --verbose "$TRASH/a" || return
+	# A shell has its children in the background ignore SIGINT: what comes before the watch has begun is lost.
+	within says verbose ready
 	unwatch verbose INT
 	[ "$(cat "$HOME/verbose.status")" = 0 ]
 	mkmsg a new 1700000220.D1.host
@@ -280,6 +282,28 @@ ended() {
 	git -C a ls-files | grep -qx new/1700000220.D1.host
 }
 t 'a watch that is ended records what it has seen, and leaves no process behind' ended
+# Dovecot makes a folder before it makes its list of UIDs. A list that is there by then has another UIDVALIDITY than the one Dovecot has told its client.
+young_folder() {
+	mkmaildir y
+	mkmsg y new 1700000300.D1.host
+	printf '3 V1700000000 N2 G%032d\n1 :1700000300.D1.host\n' 7 >y/dovecot-uidlist
+	printf 6553f100 >y/dovecot-uidvalidity
+	member y
+	watch y "$TRASH/y"
+	began=$(date +%s%N)
+	mkmaildir y/.Young
+	within git -C y cat-file -e HEAD:.Young/.gitmaildir
+	list=no
+	[ ! -e y/.Young/dovecot-uidlist ] || list=yes
+	took=$((($(date +%s%N) - began) / 1000000))
+	echo "recorded within $took ms, has a list: $list"
+	# On a machine that is too slow for a look in time there is nothing to see.
+	[ "$took" -gt 1500 ] || [ "$list" = no ]
+	within [ -s y/.Young/dovecot-uidlist ]
+	within git -C y cat-file -e HEAD:.Young/dovecot-uidlist
+	unwatch y
+}
+t 'a folder that is being made gets no list of UIDs before its mail server has had the time to make one' young_folder
 usage() {
 	status_is 2 git maildir watch --settle=x
 	status_is 2 git maildir watch --settle=-1
