@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,33 +25,10 @@
 #define GONE ".gone"
 #define ORIGIN ".lock" /* what file_write_tmp()'s names end in */
 
-static int sync_dir(int fd)
-{
-	/* EINVAL: a file system whose directories have no fsync. */
-	return fsync(fd) && errno != EINVAL ? -1 : 0;
-}
-
 /* Opened anew for each reading: a read position is shared by all who have the descriptor. */
 static int open_at(int fd, const char *name)
 {
 	return openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* The directory a path is in, open, and its last component. */
-static int open_parent(const struct disk *d, const char *path, const char **base)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) : 0;
-	char dir[PATH_MAX];
-
-	*base = slash ? slash + 1 : path;
-	if (len >= sizeof(dir)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(dir, path, len);
-	dir[len] = '\0';
-	return file_open_dir(d, dir);
 }
 
 static int open_tmp(const struct disk *d, int *fd, struct err *err)
@@ -144,7 +120,7 @@ static int remove_in_place(const struct disk *d, int fd, const char *path, struc
 
 	if (rc > 0)
 		return ASIDE_KEPT;
-	if (rc || remove_own_files(fd, path) || sync_dir(fd))
+	if (rc || remove_own_files(fd, path) || file_sync_dir(fd))
 		return failed(path, err);
 	return ASIDE_REMOVED;
 }
@@ -211,7 +187,7 @@ static int pour_part(int from, int to, const char *part)
 
 	if (a >= 0)
 		rc = b < 0 ? -1 : pour(a, b, NULL);
-	if (b >= 0 && !rc && sync_dir(b))
+	if (b >= 0 && !rc && file_sync_dir(b))
 		rc = -1;
 	if (a >= 0)
 		close(a);
@@ -259,7 +235,7 @@ static int put_back(const struct disk *d, int tmpfd, const char *gone, const cha
 	if (parent < 0)
 		return parent;
 	if (!file_rename_new(tmpfd, gone, parent, base))
-		rc = sync_dir(parent) ? err_errno(err, "cannot sync the directory of '%s'", path) : 0;
+		rc = file_sync_dir(parent) ? err_errno(err, "cannot sync the directory of '%s'", path) : 0;
 	else if (errno == EEXIST)
 		rc = pour_back(d, tmpfd, gone, path, err);
 	else
@@ -317,7 +293,7 @@ static int remove_aside(struct disk *d, const char *path, struct lock *l, struct
 
 	if (rc)
 		return rc;
-	parent = open_parent(d, path, &base);
+	parent = file_open_parent(d, path, &base);
 	if (parent < 0) {
 		rc = failed(path, err);
 		goto out;
@@ -327,7 +303,7 @@ static int remove_aside(struct disk *d, const char *path, struct lock *l, struct
 		origin[0] = '\0';
 		goto out;
 	}
-	if (!aside_gone(gone, sizeof(gone), origin) || sync_dir(tmpfd)) {
+	if (!aside_gone(gone, sizeof(gone), origin) || file_sync_dir(tmpfd)) {
 		rc = failed(path, err);
 	} else if (file_rename_new(parent, base, tmpfd, gone)) {
 		rc = errno == ENOENT					  ? ASIDE_ABSENT
@@ -335,7 +311,7 @@ static int remove_aside(struct disk *d, const char *path, struct lock *l, struct
 									  : failed(path, err);
 	} else {
 		rc = settle(d, tmpfd, gone, path, l, err);
-		if (rc >= 0 && sync_dir(parent))
+		if (rc >= 0 && file_sync_dir(parent))
 			rc = failed(path, err);
 		/* Still needed where it could be neither removed nor put back. */
 		if (rc < 0 && is_there(tmpfd, gone))
@@ -354,7 +330,7 @@ out:
 static void remove_if_empty(const struct disk *d, const char *path)
 {
 	const char *base;
-	int fd = open_parent(d, path, &base);
+	int fd = file_open_parent(d, path, &base);
 
 	if (fd >= 0) {
 		unlinkat(fd, base, AT_REMOVEDIR);

@@ -77,8 +77,7 @@ int file_open_dir(const struct disk *d, const char *path)
 	return fd;
 }
 
-/* Where the file of that path is: its directory, opened, and in *name its last component. */
-static int open_parent(const struct disk *d, const char *path, const char **name)
+int file_open_parent(const struct disk *d, const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX];
@@ -344,7 +343,7 @@ int file_replace(struct disk *d, const char *path, const void *buf, size_t len, 
 
 	if (why)
 		return err_set(err, ERR_UNSAFE, "refusing the path '%s': it %s", path, why);
-	dirfd = open_parent(d, path, &name);
+	dirfd = file_open_parent(d, path, &name);
 	if (dirfd < 0)
 		return err_errno(err, "cannot open the directory of '%s'", path);
 	/* In tmp/ a leftover is found again by repair_tmp(). */
@@ -392,7 +391,7 @@ int file_read(const struct disk *d, const char *path, struct bytes *out, struct 
 	struct stat own;
 	const char *name;
 	size_t before = out->len;
-	int rc = 0, fd = -1, dirfd = open_parent(d, path, &name);
+	int rc = 0, fd = -1, dirfd = file_open_parent(d, path, &name);
 
 	/* Not blocking: it might be a fifo. */
 	if (dirfd >= 0)

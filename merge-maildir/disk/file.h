@@ -20,6 +20,9 @@
  */
 int file_open_dir(const struct disk *d, const char *path);
 
+/* file_open_parent: as file_open_dir(), of the directory that path is in; *name is the last component, in path. */
+int file_open_parent(const struct disk *d, const char *path, const char **name);
+
 /*
  * file_mkdirs: makes path and its parents with dir_mode, fsyncs what it changed. Fine if they are there.
  * ERR_UNSAFE for a path that path_unsafe() refuses.

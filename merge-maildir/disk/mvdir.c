@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,20 +19,6 @@
 static int failed(const char *from, const char *to, struct err *err)
 {
 	return err_errno(err, "cannot rename folder '%s' to '%s'", from, to);
-}
-
-/* The directory that a path is in, open, and its last component. */
-static int open_parent(const struct disk *d, const char *path, const char **base)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-
-	*base = slash ? slash + 1 : path;
-	if (snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path) >= (int)sizeof(dir)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return file_open_dir(d, dir);
 }
 
 static bool has_part(int fd, const char *part)
@@ -54,7 +39,7 @@ static int look_at_target(const struct disk *d, const char *to)
 {
 	const char *base;
 	struct stat st;
-	int rc, fd, parent = open_parent(d, to, &base);
+	int rc, fd, parent = file_open_parent(d, to, &base);
 
 	/* A parent that is missing can be made. */
 	if (parent < 0)
@@ -98,7 +83,7 @@ static int open_source(const struct disk *d, const char *from, const char *to, i
 	}
 	if (*fd < 0)
 		return rc < 0 ? failed(from, to, err) : rc == MVDIR_GONE ? MVDIR_GONE : MVDIR_ABSENT;
-	parent = open_parent(d, from, &base);
+	parent = file_open_parent(d, from, &base);
 	if (rc < 0 || parent < 0 || fstat(*fd, &st) || fstat(parent, &above))
 		rc = failed(from, to, err);
 	else if (st.st_dev != above.st_dev)
@@ -149,7 +134,7 @@ static int move_locked(const struct disk *d, int fd, const char *from, const cha
 
 	if (toparent < 0)
 		return toparent;
-	parent = open_parent(d, from, &from_base);
+	parent = file_open_parent(d, from, &from_base);
 	if (parent < 0 || fstat(fd, &st)) {
 		rc = failed(from, to, err);
 	} else if (fstatat(parent, from_base, &now, AT_SYMLINK_NOFOLLOW) || now.st_dev != st.st_dev || now.st_ino != st.st_ino) {
