@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# record-race.t -- mail that is moved, and folders that are renamed, at a certain moment of a record: nothing is recorded that never was.
+# record-race.t -- mail that is moved, and folders that are renamed, at a certain moment of a record or of a sync: nothing is recorded that never was, and mail stays with its folder.
 . ./tests/lib.sh
 
 command -v strace >/dev/null || skip_all 'needs strace'
@@ -15,8 +15,15 @@ begin() {
 
 # record_until CALL PATH N: starts a record, which is stopped when it has made the Nth system call CALL on that path. go_on lets it come to its end.
 record_until() {
+	stop_in a "$@" record --no-push
+}
+# stop_in MEMBER CALL PATH N COMMAND...
+stop_in() {
 	rm -f "$TRASH/trace"
-	(cd a && exec strace -o "$TRASH/trace" -P "$2" -e "trace=$1" -e "inject=$1:signal=STOP:when=$3" git-maildir record --no-push) >"$TRASH/said" 2>&1 &
+	(
+		cd "$1" && path=$3 call=$2 n=$4 && shift 4 &&
+			exec strace -o "$TRASH/trace" -P "$path" -e "trace=$call" -e "inject=$call:signal=STOP:when=$n" git-maildir "$@"
+	) >"$TRASH/said" 2>&1 &
 	strace=$!
 	soon grep -q 'stopped by SIGSTOP' "$TRASH/trace"
 }
@@ -97,5 +104,47 @@ renamed_while_confirmed() {
 	[ -z "$(git -C a status --porcelain)" ]
 }
 t 'a folder that is renamed while a deletion in it is confirmed is looked for under its new name' renamed_while_confirmed
+
+# two_members: b is about to apply what came into two folders at a.
+two_members() {
+	rm -rf a a.git b b.git
+	mkmaildir a a/.Work
+	for n in 1 2; do mkmsg a/.Work cur "170000000$n.M1P1.host:2,S" "Mail $n"; done
+	pair a b
+	apart a b
+	rm a.git/hooks/post-receive b.git/hooks/post-receive
+	mkmsg a new 1700000003.M1P1.host 'Came on a'
+	mkmsg a/.Work new 1700000004.M1P1.host 'Came on a, for Work'
+	git -C a maildir record --no-push
+	git -C b fetch a
+}
+all_in_jobs() {
+	go_on
+	together a b
+	for m in a b; do
+		ls "$m/.Jobs/cur" "$m/.Jobs/new"
+		[ "$(find "$m/.Jobs" -name '170000000*' | wc -l)" = 3 ]
+		[ -f "$m/.Jobs/new/1700000004.M1P1.host" ]
+		[ ! -e "$m/.Work" ]
+		[ -f "$m/new/1700000003.M1P1.host" ]
+	done
+	clean a b
+}
+renamed_before() {
+	two_members
+	# What it is about to do is on disk already, and nothing of it done.
+	stop_in b fsync "$TRASH/b.git/maildir" 1 sync --local
+	mv b/.Work b/.Jobs
+	all_in_jobs
+}
+t 'a folder is renamed while mail for it is about to be applied: the mail goes along' renamed_before
+renamed_in_the_middle() {
+	two_members
+	stop_in b linkat,renameat2 "$TRASH/b/new" 1 sync --local
+	[ -f b/new/1700000003.M1P1.host ] && [ ! -e b/.Work/new/1700000004.M1P1.host ]
+	mv b/.Work b/.Jobs
+	all_in_jobs
+}
+t 'a folder is renamed when half of a merge is applied: the mail that comes for it goes along' renamed_in_the_middle
 
 done_testing

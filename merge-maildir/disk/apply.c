@@ -347,14 +347,14 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 	       struct apply_result *res, struct err *err)
 {
 	struct apply_result none = { 0 };
-	struct apply a = { .d = d, .ops = ops, .res = res ? res : &none, .total = p->n };
+	struct apply a = { .d = d, .plan = p, .ops = ops, .res = res ? res : &none, .total = p->n };
 	struct run r = { .p = p };
 	size_t i, n;
 	int rc;
 
 	memset(a.res, 0, sizeof(*a.res));
 	a.flag_beats_delete = opts && opts->flag_beats_delete;
-	a.settle = opts && opts->settle;
+	a.settle = a.last = opts && opts->settle;
 	/*
 	 * All of it before the first step: a plan with one bad step comes from a tree that nothing of should be
 	 * trusted.

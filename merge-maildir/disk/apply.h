@@ -44,7 +44,11 @@ struct apply_ops {
 
 struct apply_opts {
 	bool flag_beats_delete; /* a message whose flags changed since is not deleted */
-	bool settle; /* UIDs that were given out here meanwhile do not stop the apply in any case: see uidlist_advance() */
+	/*
+	 * The last attempt: UIDs that were given out here meanwhile do not stop the apply in any case (see uidlist_advance()), and a
+	 * folder that is gone is made again for the mail that comes to it.
+	 */
+	bool settle;
 };
 
 struct apply_result {
@@ -61,7 +65,7 @@ struct apply_result {
  * under one lock: first the map and the list, then the names.
  *
  * ERR_AGAIN: UIDs were given out here meanwhile: record and merge again. That is found out before anything is done; what
- * comes later does not stop the apply any more. Or a folder that is to be renamed as a whole is gone, or not alone any more, or
+ * comes later does not stop the apply any more. Or a folder that mail comes to was removed or renamed here meanwhile. Or a folder that is to be renamed as a whole is gone, or not alone any more, or
  * its new path is taken: that does in any case, so that the caller can go on with a plan that does not ask for it. Else it stops at the first error (disk full, a lock held for
  * too long). The disk is then somewhere between, every message is there in its old or its new form, and tmp/ is clean;
  * recording and merging again goes on from there. Content is written in tmp/ before a folder's lock is

@@ -267,14 +267,37 @@ static int fill(struct group *g, const struct plan_step *s, size_t n, struct err
 	return rc;
 }
 
+static bool plan_makes(const struct plan *p, const char *folder)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->v[i].kind == PLAN_MKFOLDER && !strcmp(p->v[i].folder, folder))
+			return true;
+	return false;
+}
+
+/*
+ * 0, or ERR_AGAIN if mail comes to a folder, which is at place, that was removed or renamed here meanwhile. To make it again would part it from its mail, and it would have a UIDVALIDITY that
+ * clients here know with other UIDs; a merge that knows of it takes the mail along. The root is always there.
+ */
+static int check_there(const struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err)
+{
+	char shown[256];
+
+	if (a->last || !*s->folder || !any(s, n, brings_content) || apply_folder_is_there(a->d, place) || plan_makes(a->plan, s->folder))
+		return 0;
+	return err_set(err, ERR_AGAIN, "folder '%s' was removed or renamed meanwhile", path_show(shown, sizeof(shown), s->folder));
+}
+
 int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err)
 {
 	struct apply_imap m = { 0 };
 	struct apply_folder f;
-	int rc;
+	int rc = check_there(a, place, s, n, err);
 
-	if (!any(s, n, has_uid))
-		return 0;
+	if (rc || !any(s, n, has_uid))
+		return rc;
 	rc = apply_folder_open(&f, a->d, place, APPLY_LOOK, err);
 	if (!rc)
 		rc = apply_imap_begin(&m, a, s->folder, false, err);
@@ -290,9 +313,10 @@ int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err
 	struct group g = { .a = a };
 	bool brings = any(s, n, brings_content);
 	size_t i;
-	int rc;
+	int rc = check_there(a, s->folder, s, n, err);
 
-	/* Removed here meanwhile, or made by a plan that did not think of it. */
+	if (rc)
+		return rc;
 	if (brings && !any(s, n, is_change) && !apply_folder_is_there(a->d, s->folder)) {
 		rc = apply_build(a, s->folder, s, n, err);
 		if (rc)

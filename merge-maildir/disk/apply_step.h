@@ -52,8 +52,10 @@ struct apply_source {
 
 struct apply {
 	struct disk *d;
+	const struct plan *plan;
 	const struct apply_ops *ops;
 	bool flag_beats_delete, settle;
+	bool last; /* apply_opts.settle */
 	struct apply_result *res;
 	size_t total;
 	struct bytes buf; /* for one content at a time */
@@ -186,8 +188,8 @@ int apply_imap_outcome(const struct apply_imap *m);
  */
 int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err *err);
 /*
- * apply_group_look: ERR_AGAIN if these steps could not be done now because UIDs were given out; writes nothing. place: where
- * the folder is now.
+ * apply_group_look: ERR_AGAIN if these steps could not be done now, because UIDs were given out or the folder is gone; writes
+ * nothing. place: where the folder is now.
  */
 int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err);
 /*

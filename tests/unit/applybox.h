@@ -307,12 +307,12 @@ static UNUSED struct apply_result once(struct box *b, const struct plan *p, cons
 }
 
 /* Carries it out twice: the second time must change nothing. Frees the plan; the result is that of the first time. */
-static UNUSED struct apply_result twice(struct box *b, struct plan *p)
+static UNUSED struct apply_result twice_with(struct box *b, struct plan *p, const struct apply_opts *opts)
 {
-	struct apply_result res = once(b, p, NULL), again;
+	struct apply_result res = once(b, p, opts), again;
 	char *before = snapshot(b), *after;
 
-	again = once(b, p, NULL);
+	again = once(b, p, opts);
 	after = snapshot(b);
 	assert_string_equal(after, before);
 	assert_int_equal(again.done, 0);
@@ -320,6 +320,27 @@ static UNUSED struct apply_result twice(struct box *b, struct plan *p)
 	free(after);
 	plan_release(p);
 	return res;
+}
+
+static UNUSED struct apply_result twice(struct box *b, struct plan *p)
+{
+	return twice_with(b, p, NULL);
+}
+
+/* A plan for a folder that is gone: nothing is done, so that it can be merged again; in the last attempt the folder comes back. */
+static UNUSED struct apply_result twice_at_last(struct box *b, struct plan *p)
+{
+	struct apply_opts opts = { .settle = true };
+	char *before = snapshot(b), *after;
+	struct apply_result res;
+	struct err err = { 0 };
+
+	assert_int_equal(apply_plan(&b->disk, p, with, NULL, &res, &err), ERR_AGAIN);
+	after = snapshot(b);
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+	return twice_with(b, p, &opts);
 }
 
 static UNUSED void fails(struct box *b, struct plan *p, int code)

@@ -16,10 +16,11 @@ static void a_delivery_has_its_content_date_and_mode(void **state)
 	struct stat st;
 
 	mkfolder(&p, "");
+	mkfolder(&p, ".Made/on the way");
 	add(&p, "", "new/1795432857.M1P1.mx1,S=4,W=4", "mail", 1107569105);
 	add(&p, "", "cur/1795432858.M1P1.mx1:2,S", "", -1);
 	add(&p, ".Made/on the way", "cur/1.M1.x:2,FS", "more", 5);
-	assert_int_equal(twice(b, &p).done, 4);
+	assert_int_equal(twice(b, &p).done, 5);
 	assert_text(b, "new/1795432857.M1P1.mx1,S=4,W=4", "mail");
 	assert_text(b, "cur/1795432858.M1P1.mx1:2,S", "");
 	st = stat_of(b, "new/1795432857.M1P1.mx1,S=4,W=4");
@@ -130,9 +131,10 @@ static void a_moved_message_whose_file_is_gone_comes_from_the_repository(void **
 	struct plan p = { 0 };
 
 	box_folder(b, "");
+	mkfolder(&p, ".Trash");
 	link_from(&p, "", "cur/1.M1.x:2,S", ".Trash", "cur/1.M1.x:2,S", "mail");
 	link_from(&p, ".Nowhere", "cur/2.M1.x:2,S", ".Trash", "cur/2.M1.x:2,S", "mail 2");
-	assert_int_equal(twice(b, &p).done, 2);
+	assert_int_equal(twice(b, &p).done, 3);
 	assert_text(b, ".Trash/cur/1.M1.x:2,S", "mail");
 	assert_text(b, ".Trash/cur/2.M1.x:2,S", "mail 2");
 }
@@ -424,7 +426,7 @@ static void content_changed_there_and_deleted_here_comes_back(void **state)
 	box_folder(b, "");
 	replace(&p, "", "cur/1.x:2,", "old", "cur/1.x:2,", "new");
 	replace(&p, ".Gone", "cur/1.x:2,", "old", "cur/1.x:2,S", "new");
-	assert_int_equal(twice(b, &p).done, 2);
+	assert_int_equal(twice_at_last(b, &p).done, 2);
 	assert_text(b, "cur/1.x:2,", "new");
 	assert_text(b, ".Gone/cur/1.x:2,S", "new");
 }
