@@ -188,21 +188,28 @@ class Worker:
         if not self.session.move(uid, to.name, name):
             return False
         self.say("move", folder.name, name, uid, to.name)
+        # A server moves by copying and expunging. Where the message gets another UID in between it expunges nothing: then it is still there.
+        self.session.noop()
+        self.remove(name, self.uid(name))
         with self.world.lock:
             mail.places.remove(folder)
             mail.places.add(to)
             mail.settled = False
         return True
 
+    def remove(self, name, uid):
+        """Expunges it from the open mailbox. It may get another UID between any two commands."""
+        while uid:
+            self.session.expunge(uid)
+            self.session.noop()
+            uid = self.uid(name)
+
     def do_expunge(self):
         picked = self.pick()
         if not picked:
             return False
         name, mail, folder, uid = picked
-        while uid:  # it may get another UID between any two commands
-            self.session.expunge(uid)
-            self.session.noop()
-            uid = self.uid(name)
+        self.remove(name, uid)
         self.say("expunge", folder.name, name, picked[3])
         with self.world.lock:
             mail.places.discard(folder)
