@@ -33,7 +33,9 @@ in_the_end() {
 }
 t 'Every message of every server is sound.' in_the_end
 
-# Dovecot has a folder for a moment before it has its list of UIDs. A record that comes just then makes the list, with another UIDVALIDITY.
-t 'No mail server saw anything that it warns of.' lab_logs_are_quiet 'own-.*UIDVALIDITY changed|open-.*UIDVALIDITY changed'
+# Dovecot has a folder for a moment before it has its list of UIDs. A record that comes just then makes the list, with another UIDVALIDITY. And a client that is just about to save a
+# message when another server's rename of the folder comes is refused; Dovecot does not find its temporary file then.
+t 'No mail server saw anything that it warns of.' lab_logs_are_quiet \
+	'own-.*UIDVALIDITY changed|open-.*UIDVALIDITY changed|unlink\(.*/\.open-[^ ]*/tmp/.*No such file or directory \(in maildir-save'
 
 done_testing
