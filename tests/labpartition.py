@@ -128,7 +128,6 @@ def main():
     partitions, seconds, seed, within = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], float(sys.argv[4])
     hosts = lab.hosts()
     cluster, world, rnd = Cluster(lab), World(), random.Random(seed)
-    world.apart = False
     workers = [LabWorker(lab, h, world, cluster.ledger, seed) for h in hosts]
     senders = [Sender(lab, h, world, cluster.ledger, seed) for h in hosts]
     watchers = [Watcher(h, cluster.members[h], box, cluster.ledger) for h in hosts for box in ("INBOX", "Work")]
@@ -153,11 +152,7 @@ def main():
         phase(0.5 + rnd.random())  # all together
         for args in words:
             lab.cut(*args)
-        if kind == "all":
-            time.sleep(2)  # nothing is under way any more: then a folder may get mail here while it is renamed there
-            world.apart = True
         phase(seconds)
-        world.apart = False
         if kind == "changing":
             for _ in range(2):
                 lab.heal("all")
