@@ -23,6 +23,17 @@ killed() {
 t "sync killed $KILLS times: after the next one all see one mail, nothing is lost or doubled, no UID means two mails" killed
 sed -n '/kills,/p' "$HOME/out" | diag
 
+of_a_uid() {
+	timeout 600 python3 "$TOP/tests/imapwake.py" "$TRASH" "a=$(port a)" "b=$(port b)"
+}
+told='a client in IDLE is told of a UID that changed, wherever the sync that changed it was killed'
+if command -v strace >/dev/null && strace -o "$HOME/try" -e inject=rmdir:signal=KILL:when=9 true 2>/dev/null; then
+	t "$told" of_a_uid
+	sed -n '/the client knew/p' "$HOME/out" | diag
+else
+	skip "$told" 'needs strace, and strace that may inject signals'
+fi
+
 in_the_end() {
 	sync_all a b
 	equal a b

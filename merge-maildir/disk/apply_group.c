@@ -12,7 +12,6 @@
 
 #include "../core/path.h"
 #include "apply_step.h"
-#include "live.h"
 
 /* From here on one syncfs(2) is cheaper than an fsync(2) for each file. */
 #define SYNC_ALL 16
@@ -96,7 +95,6 @@ static int commit(struct group *g, struct apply_item *v, size_t n, uint32_t boun
 
 	/* What was seen before is old. */
 	lookup_clear(&g->f.look);
-	g->imap.wrote = false;
 	if (!rc && g->f.letters.used)
 		rc = apply_letters_read(g->a, &g->f, true, err);
 	if (!rc)
@@ -104,8 +102,6 @@ static int commit(struct group *g, struct apply_item *v, size_t n, uint32_t boun
 	for (i = 0; !rc && i < n; i++)
 		if (v[i].state != ITEM_OVER)
 			rc = apply_count(g->a, change(g, &v[i], err));
-	if (g->imap.wrote && !g->f.dirty[NAME_CUR] && !g->hidden)
-		live_wake(g->f.sub[NAME_CUR]);
 	lock_release(&l);
 	return rc;
 }

@@ -133,8 +133,9 @@ int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap
 		m->changed = true;
 	}
 	if (!rc && how == UIDLIST_CHANGED) {
+		live_wake(f->sub[NAME_CUR]);
 		rc = live_write_uidlist(a->d, f->fd, f->path, &out, err);
-		m->wrote = m->changed = true;
+		m->changed = true;
 	}
 	/* The folder was removed under our hands. */
 	if (rc == ERR_NOTFOUND)

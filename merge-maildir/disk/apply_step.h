@@ -158,7 +158,6 @@ bool apply_is_wanted(struct apply *a, struct apply_folder *f, const struct looku
 /* UIDs and keywords of one folder. */
 struct apply_imap {
 	bool uids, keywords; /* the target has others than what was recorded */
-	bool wrote;	     /* the last apply_imap_commit() wrote a list of UIDs */
 	bool changed, settled, foreign; /* in any of them: something was written; UIDs were given afresh; the list was left alone */
 	struct bytes before_text, target_text;
 	struct uidlist before, target;

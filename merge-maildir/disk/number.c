@@ -311,13 +311,13 @@ static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *
 		rc = number(w, given, trouble, err);
 	if (!rc && w->changed)
 		rc = drop_dead(w, err);
+	/* That messages came a server sees by itself. */
+	if (!rc && w->changed && *trouble)
+		wake(w->fd);
 	if (!rc && w->changed)
 		rc = live_write_uidlist(w->d, w->fd, w->in->folder, &w->live, err);
 	if (rc)
 		return rc;
-	/* That messages came a server sees by itself. */
-	if (w->changed && *trouble)
-		wake(w->fd);
 	if (fstatat(w->fd, UIDLIST_NAME, st, AT_SYMLINK_NOFOLLOW))
 		return err_errno(err, "cannot stat '" UIDLIST_NAME "' of folder '%s'", w->in->folder);
 	return normalise(w, text, err);
