@@ -352,7 +352,12 @@ class Session(Imap):
 
     def copy(self, uid, mailbox, name=None, verb="COPY"):
         """Returns (UIDVALIDITY, UID) of the copy, or None if there is no message of this UID any more."""
-        lines, tagged = self.command(f"UID {verb} {uid} {quote(mailbox)}")
+        try:
+            lines, tagged = self.command(f"UID {verb} {uid} {quote(mailbox)}")
+        except Refused as e:
+            if "[EXPUNGEISSUED]" in str(e):  # it went during the command, and nothing was done
+                return None
+            raise
         for line in lines + [tagged]:
             m = re.search(r"COPYUID (\d+) \S+ (\S+?)\]", line)
             if m:

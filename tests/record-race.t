@@ -105,6 +105,50 @@ renamed_while_confirmed() {
 }
 t 'a folder that is renamed while a deletion in it is confirmed is looked for under its new name' renamed_while_confirmed
 
+# hidden_in N: a record reads all folders again and again, because something comes to one of them each time. A message that was moved from there to a
+# folder that is read later is back there before its turn, but only in the Nth of these scans, so that this one sees it in neither.
+hidden_in() {
+	begin
+	message=cur/1700000002.M1P1.host:2,S
+	mv "a/.One/$message" a/.Three/cur/
+	rm a/.One/cur/1700000003.M1P1.host:2,S
+	sleep 0.1
+	rm -f trace
+	(cd a && exec strace -o "$TRASH/trace" -P "$TRASH/a/.Three" -e trace=linkat -e inject=linkat:signal=STOP:when=1+1 git-maildir record --no-push) >said 2>&1 &
+	strace=$!
+	scan=0
+	while soon stopped_again; do
+		kill -0 "$strace" 2>/dev/null || break
+		scan=$((scan + 1))
+		if [ "$scan" -lt 12 ]; then mkmsg a/.One new "17000010$scan.M1P1.host" "Came in scan $scan"; fi
+		if [ "$scan" = "$1" ]; then mv "a/.Three/$message" a/.One/cur/; fi
+		# What changed just now counts as changed while it is read.
+		sleep 0.05
+		pid=$(cat "/proc/$strace/task/$strace/children")
+		kill -CONT "${pid% }"
+	done
+	wait "$strace"
+	cat said
+	echo "hidden in scan $1 of $scan"
+	in_head | grep ' 2$'
+	# What is gone in all of them is recorded as deleted: that somebody never stops must not hold it up.
+	not in_head_is 3
+}
+in_head_is() {
+	in_head | grep " $1\$"
+}
+stopped_again() {
+	! kill -0 "$strace" 2>/dev/null || [ "$(grep -c 'stopped by SIGSTOP' trace)" -gt "$scan" ]
+}
+hidden_in_any() {
+	for n in 1 2 3 4 5 6 7 8; do hidden_in "$n"; done
+	[ "$scan" -gt 3 ]
+	git -C a maildir record --no-push
+	folders_are_whole
+	[ -z "$(git -C a status --porcelain)" ]
+}
+t 'where something happens all the time no message is recorded as deleted because one scan saw it nowhere, but what is deleted is' hidden_in_any
+
 # two_members: b is about to apply what came into two folders at a.
 two_members() {
 	rm -rf a a.git b b.git

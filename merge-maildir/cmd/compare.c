@@ -14,8 +14,10 @@
 #include "../disk/file.h"
 #include "../core/hash.h"
 
-/* How often a folder that others keep changing is read again before its missing messages are left for next time. */
+/* How often what others keep changing is read again before messages that are missing are left for next time. */
 #define CONFIRM_TRIES 6
+/* A message that is nowhere in so many scans of everything, one after the other, is gone, although none of them was undisturbed. */
+#define CONFIRM_SCANS 3
 
 static const char *const sub_name[] = { [NAME_NEW] = "new", [NAME_CUR] = "cur" };
 
@@ -384,6 +386,139 @@ static void find_unsure(struct compare *c, const struct index *ix, size_t **unsu
 	hash_release(&t);
 }
 
+/* What was found that the index does not have, to look for what it lacks. */
+struct found {
+	const struct compare *c;
+	struct hash_table by_ino, by_key;
+};
+
+static void found_init(struct found *f, const struct compare *c)
+{
+	f->c = c;
+	hash_init(&f->by_ino, c->nfresh);
+	hash_init(&f->by_key, c->nfresh);
+	for (size_t k = 0; k < c->nfresh; k++) {
+		const struct scan_entry *e = c->fresh[k].entry;
+		uint32_t ino = (uint32_t)e->ino;
+
+		hash_add(&f->by_ino, hash_bytes(&ino, sizeof(ino)), k);
+		hash_add(&f->by_key, hash_bytes(e->name, key_length(e->name, e->len)), k);
+	}
+}
+
+static void found_release(struct found *f)
+{
+	hash_release(&f->by_ino);
+	hash_release(&f->by_key);
+}
+
+/* Whether nothing that was found can be this message: neither its file nor, moved by copying, its name. */
+static bool is_nowhere(const struct found *f, const struct index_entry *e, const struct path *p)
+{
+	size_t it = 0, k, keylen = key_length(p->name, p->namelen);
+
+	while (e->st.ino && hash_next(&f->by_ino, hash_bytes(&e->st.ino, sizeof(e->st.ino)), &it, &k))
+		if ((uint32_t)f->c->fresh[k].entry->ino == e->st.ino)
+			return false;
+	it = 0;
+	while (hash_next(&f->by_key, hash_bytes(p->name, keylen), &it, &k)) {
+		const struct scan_entry *s = f->c->fresh[k].entry;
+
+		if (key_length(s->name, s->len) == keylen && !memcmp(s->name, p->name, keylen))
+			return false;
+	}
+	return true;
+}
+
+/* In how many scans of everything each message was nowhere, the last ones without a break. An array as long as the index, to be freed. */
+static uint8_t *count_missed(const struct compare *c, const struct index *ix, const size_t *unsure, size_t nunsure, const uint8_t *before)
+{
+	uint8_t *missed = mem_zalloc(ix->n + 1);
+	struct found f;
+
+	found_init(&f, c);
+	for (size_t k = 0; k < c->ngone + nunsure; k++) {
+		size_t i = k < c->ngone ? c->gone[k] : unsure[k - c->ngone];
+		struct path p;
+
+		path_parse(&p, ix->v[i].path, ix->v[i].len);
+		if (p.class == PATH_MESSAGE && is_nowhere(&f, &ix->v[i], &p))
+			missed[i] = (uint8_t)((before ? before[i] : 0) + 1);
+	}
+	found_release(&f);
+	return missed;
+}
+
+static bool in_same_folder(const struct index_entry *a, const struct index_entry *b)
+{
+	struct path p, q;
+
+	path_parse(&p, a->path, a->len);
+	path_parse(&q, b->path, b->len);
+	return p.folderlen == q.folderlen && !memcmp(a->path, b->path, p.folderlen);
+}
+
+/* Takes messages out of gone that not enough scans missed. Returns one of each folder that had any. */
+static size_t *keep_messages(struct compare *c, const struct index *ix, const uint8_t *missed, size_t *n)
+{
+	size_t *kept = NULL, keep = 0, cap = 0;
+	struct found f;
+
+	found_init(&f, c);
+	for (size_t g = 0; g < c->ngone; g++) {
+		const struct index_entry *e = &ix->v[c->gone[g]];
+		struct path p;
+
+		path_parse(&p, e->path, e->len);
+		if (p.class != PATH_MESSAGE || missed[c->gone[g]] >= CONFIRM_SCANS || !is_nowhere(&f, e, &p)) {
+			c->gone[keep++] = c->gone[g];
+			continue;
+		}
+		c->nwaiting++;
+		if (!*n || !in_same_folder(&ix->v[kept[*n - 1]], e)) {
+			MEM_GROW(kept, *n, cap);
+			kept[(*n)++] = c->gone[g];
+		}
+	}
+	c->ngone = keep;
+	found_release(&f);
+	return kept;
+}
+
+/*
+ * Others never stopped. A message that was moved from a folder that was not yet read to one that was is in neither, in any one scan: what was not missed
+ * in several is not gone, nor are the marker and the lists of its folder, because a tree with a message in it has the folder.
+ */
+static void keep_missed(struct compare *c, const struct index *ix, const uint8_t *missed)
+{
+	size_t nkept = 0, keep = 0, *kept = keep_messages(c, ix, missed, &nkept);
+	struct hash_table folders;
+
+	hash_init(&folders, nkept);
+	for (size_t k = 0; k < nkept; k++) {
+		struct path p;
+
+		path_parse(&p, ix->v[kept[k]].path, ix->v[kept[k]].len);
+		hash_add(&folders, hash_bytes(ix->v[kept[k]].path, p.folderlen), k);
+	}
+	for (size_t g = 0; g < c->ngone && nkept; g++) {
+		const struct index_entry *e = &ix->v[c->gone[g]];
+		size_t it = 0, k;
+		bool stays = false;
+		struct path p;
+
+		path_parse(&p, e->path, e->len);
+		while (p.class != PATH_MESSAGE && !stays && hash_next(&folders, hash_bytes(e->path, p.folderlen), &it, &k))
+			stays = in_same_folder(&ix->v[kept[k]], e);
+		if (!stays)
+			c->gone[keep++] = c->gone[g];
+	}
+	if (nkept)
+		c->ngone = keep;
+	hash_release(&folders);
+	free(kept);
+}
+
 /* Reads the folders of unsure messages again. 1 if one is not there any more, or a negative code. */
 static int rescan(struct compare *c, const struct index *ix, const struct disk *d, const size_t *unsure, size_t n, struct err *err)
 {
@@ -419,44 +554,54 @@ static int scan_again(struct compare *c, const struct disk *d, const struct comp
 
 int compare_disk(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts, struct err *err)
 {
-	size_t *unsure = NULL, nunsure = 0;
-	bool whole = true;
-	int ret;
+	size_t *unsure = NULL;
+	uint8_t *missed = NULL, *before;
+	bool whole = true, current;
+	int ret = 0;
 
 	for (int tries = 0;; tries++) {
 		if (whole && (ret = scan_again(c, d, opts, err)) < 0)
-			return ret;
+			break;
 		words_again(opts->words);
 		if ((ret = compare_all(c, ix, d, opts, err)) < 0 || (drop_ghosts(c, d) && (ret = compare_all(c, ix, d, opts, err)) < 0))
-			return ret;
-		if (!c->scan.nfolders && c->messages)
-			return err_set(err, ERR_NOTMEMBER,
-				       "'%s' has no folder at all, but %zu messages are recorded in it: is it mounted?", d->path, c->messages);
-		find_unsure(c, ix, &unsure, &nunsure);
-		if (tries == CONFIRM_TRIES)
 			break;
-		if (nunsure) {
-			if ((ret = rescan(c, ix, d, unsure, nunsure, err)) < 0) {
-				free(unsure);
-				return ret;
-			}
-			/* Where it went, with all its messages, only a scan of everything can tell. */
-			whole = ret == 1;
-		} else if (c->ngone && !scan_is_current(&c->scan, d)) {
-			/*
-			 * A message that was moved from a folder not yet read to one read already is in neither. It
-			 * was gone from its own folder in a scan that nothing disturbed, so that scans which start
-			 * after that find it in the other one, also beside somebody who never stops.
-			 */
-			whole = true;
-		} else {
+		if (!c->scan.nfolders && c->messages) {
+			ret = err_set(err, ERR_NOTMEMBER,
+				      "'%s' has no folder at all, but %zu messages are recorded in it: is it mounted?", d->path, c->messages);
 			break;
 		}
 		free(unsure);
+		find_unsure(c, ix, &unsure, &c->nwaiting);
+		current = !c->ngone || scan_is_current(&c->scan, d);
+		if (!c->nwaiting && current)
+			break;
+		if (whole) {
+			before = missed;
+			missed = count_missed(c, ix, unsure, c->nwaiting, before);
+			free(before);
+		}
+		if (tries == CONFIRM_TRIES) {
+			if (!current)
+				keep_missed(c, ix, missed);
+			break;
+		}
+		/*
+		 * Those of a folder that was disturbed are looked for in a calmer moment of this folder; and in between everything is read again. A
+		 * message that was moved from a folder not yet read to one read already is in neither. It was gone from its own
+		 * folder in a scan that nothing disturbed, so that scans which start after that find it in the other one,
+		 * unless it moves again.
+		 */
+		whole = !c->nwaiting || (!whole && tries < CONFIRM_TRIES - 1);
+		if (!whole) {
+			if ((ret = rescan(c, ix, d, unsure, c->nwaiting, err)) < 0)
+				break;
+			/* Where it went, with all its messages, only a scan of everything can tell. */
+			whole = ret == 1;
+		}
 	}
-	c->waiting = unsure;
-	c->nwaiting = nunsure;
-	return 0;
+	free(unsure);
+	free(missed);
+	return ret < 0 ? ret : 0;
 }
 
 void compare_release(struct compare *c)
@@ -466,6 +611,5 @@ void compare_release(struct compare *c)
 	free(c->fresh);
 	free(c->files);
 	free(c->lost);
-	free(c->waiting);
 	memset(c, 0, sizeof(*c));
 }

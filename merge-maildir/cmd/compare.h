@@ -46,8 +46,7 @@ struct compare {
 	size_t nfiles, files_cap;
 	struct compare_lost *lost;
 	size_t nlost, lost_cap;
-	size_t *waiting; /* index entries that were not seen, but in a folder that never came to rest: not gone yet */
-	size_t nwaiting, waiting_cap;
+	size_t nwaiting; /* messages that were not seen, while others never stopped: not gone yet */
 	size_t messages; /* in the index */
 };
 
@@ -59,7 +58,7 @@ struct compare_opts {
 
 /*
  * compare_disk: scans the disk and compares. A message that is not seen under its name is "gone" only when its key is not in the folder under
- * another name either and a scan during which nothing moved confirms it: a reader of a directory can miss a file that is being renamed, and a deletion that
+ * another name either and a scan during which nothing moved confirms it, or several scans that saw it nowhere: a reader of a directory can miss a file that is being renamed, and a deletion that
  * did not happen would be carried to every peer. ERR_NOTMEMBER when the disk holds no folder at all while the index has messages: it is not mounted.
  * c is zeroed; compare_release() frees, also after failure. Points into ix.
  */
