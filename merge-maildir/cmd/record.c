@@ -546,7 +546,7 @@ bool record_warn(const struct member *m, const struct record_result *res)
 void record_warn_waiting(const struct record_result *res)
 {
 	if (res->compare.nwaiting)
-		exit_warn("%zu messages were not seen in a folder that never came to rest: left for the next record", res->compare.nwaiting);
+		exit_warn("%zu messages were not seen while others never stopped: left for the next record", res->compare.nwaiting);
 }
 
 static const char usage[] = "git maildir record [--dry-run] [--allow-deletes] [--full] [--no-push]";
