@@ -449,15 +449,6 @@ static uint8_t *count_missed(const struct compare *c, const struct index *ix, co
 	return missed;
 }
 
-static bool in_same_folder(const struct index_entry *a, const struct index_entry *b)
-{
-	struct path p, q;
-
-	path_parse(&p, a->path, a->len);
-	path_parse(&q, b->path, b->len);
-	return p.folderlen == q.folderlen && !memcmp(a->path, b->path, p.folderlen);
-}
-
 /* Takes messages out of gone that not enough scans missed. Returns one of each folder that had any. */
 static size_t *keep_messages(struct compare *c, const struct index *ix, const uint8_t *missed, size_t *n)
 {
@@ -475,7 +466,7 @@ static size_t *keep_messages(struct compare *c, const struct index *ix, const ui
 			continue;
 		}
 		c->nwaiting++;
-		if (!*n || !in_same_folder(&ix->v[kept[*n - 1]], e)) {
+		if (!*n || !index_same_folder(&ix->v[kept[*n - 1]], e)) {
 			MEM_GROW(kept, *n, cap);
 			kept[(*n)++] = c->gone[g];
 		}
@@ -509,7 +500,7 @@ static void keep_missed(struct compare *c, const struct index *ix, const uint8_t
 
 		path_parse(&p, e->path, e->len);
 		while (p.class != PATH_MESSAGE && !stays && hash_next(&folders, hash_bytes(e->path, p.folderlen), &it, &k))
-			stays = in_same_folder(&ix->v[kept[k]], e);
+			stays = index_same_folder(&ix->v[kept[k]], e);
 		if (!stays)
 			c->gone[keep++] = c->gone[g];
 	}

@@ -47,13 +47,12 @@ struct work {
 	bool unread; /* something vanished before it was read, or could not be looked at */
 };
 
-static bool is_in(const struct index_entry *e, const struct index_entry *message)
+static bool is_message(const struct index_entry *e)
 {
-	struct path p, m;
+	struct path p;
 
 	path_parse(&p, e->path, e->len);
-	path_parse(&m, message->path, message->len);
-	return p.class != PATH_MESSAGE && p.folderlen == m.folderlen && !memcmp(e->path, message->path, m.folderlen);
+	return p.class == PATH_MESSAGE;
 }
 
 /*
@@ -73,8 +72,7 @@ static bool *find_kept(const struct work *w)
 			continue;
 		kept[maybe] = true;
 		for (size_t g = 0; g < c->ngone; g++)
-			if (is_in(&v[c->gone[g]], &v[c->gone[maybe]]))
-				kept[g] = true;
+			kept[g] |= !is_message(&v[c->gone[g]]) && index_same_folder(&v[c->gone[g]], &v[c->gone[maybe]]);
 	}
 	return kept;
 }
