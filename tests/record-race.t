@@ -25,7 +25,11 @@ stop_in() {
 			exec strace -o "$TRASH/trace" -P "$path" -e "trace=$call" -e "inject=$call:signal=STOP:when=$n" git-maildir "$@"
 	) >"$TRASH/said" 2>&1 &
 	strace=$!
-	soon grep -q 'stopped by SIGSTOP' "$TRASH/trace"
+	soon stopped_or_done
+	grep -q 'stopped by SIGSTOP' "$TRASH/trace"
+}
+stopped_or_done() {
+	grep -q 'stopped by SIGSTOP\|exited with' "$TRASH/trace"
 }
 go_on() {
 	pid=$(cat "/proc/$strace/task/$strace/children")
@@ -190,5 +194,23 @@ renamed_in_the_middle() {
 	all_in_jobs
 }
 t 'a folder is renamed when half of a merge is applied: the mail that comes for it goes along' renamed_in_the_middle
+
+# Whatever the sync has just done to the folder or seen of it.
+renamed_at_any_moment() {
+	call=1
+	while
+		two_members
+		stop_in b openat,openat2,newfstatat,linkat,renameat2,mkdirat,unlinkat "$TRASH/b/.Work" "$call" sync --local
+	do
+		[ -d b/.Work ]
+		mv b/.Work b/.Jobs
+		echo "renamed at call $call: $(tail -n 2 trace | head -n 1)"
+		all_in_jobs
+		call=$((call + 1))
+	done
+	echo "$call calls"
+	[ "$call" -gt 5 ]
+}
+t 'a folder is renamed at any moment of a merge: the mail that comes for it goes along' renamed_at_any_moment
 
 done_testing

@@ -354,7 +354,7 @@ int apply_plan(struct disk *d, const struct plan *p, const struct apply_ops *ops
 
 	memset(a.res, 0, sizeof(*a.res));
 	a.flag_beats_delete = opts && opts->flag_beats_delete;
-	a.settle = a.last = opts && opts->settle;
+	a.settle = opts && opts->settle;
 	/*
 	 * All of it before the first step: a plan with one bad step comes from a tree that nothing of should be
 	 * trusted.

@@ -45,8 +45,7 @@ struct apply_ops {
 struct apply_opts {
 	bool flag_beats_delete; /* a message whose flags changed since is not deleted */
 	/*
-	 * The last attempt: UIDs that were given out here meanwhile do not stop the apply in any case (see uidlist_advance()), and a
-	 * folder that is gone is made again for the mail that comes to it.
+	 * The last attempt: UIDs that were given out here meanwhile do not stop the apply in any case (see uidlist_advance()).
 	 */
 	bool settle;
 };

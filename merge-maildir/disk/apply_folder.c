@@ -35,12 +35,6 @@ int apply_folder_open(struct apply_folder *f, struct disk *d, const char *path, 
 
 	*f = (struct apply_folder){ .path = path, .fd = -1, .sub = { -1, -1 }, .tmp = -1 };
 	f->fd = file_open_dir(d, path);
-	if (f->fd < 0 && errno == ENOENT && how == APPLY_MAKE) {
-		rc = apply_folder_make(d, path, err);
-		if (rc < 0)
-			goto out;
-		f->fd = file_open_dir(d, path);
-	}
 	if (f->fd < 0) {
 		rc = err_errno(err, "cannot open folder '%s'", path);
 		goto out;
@@ -124,7 +118,8 @@ bool apply_folder_is_there(const struct disk *d, const char *path)
 	if (fd < 0)
 		return errno != ENOENT;
 	there = !fstatat(fd, "cur", &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT ||
-		!fstatat(fd, "new", &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT;
+		!fstatat(fd, "new", &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT ||
+		!fstatat(fd, PATH_MARKER_NAME, &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT;
 	close(fd);
 	return there;
 }

@@ -234,11 +234,6 @@ static bool brings_content(const struct plan_step *s)
 	return s->kind == PLAN_ADD || s->kind == PLAN_REPLACE;
 }
 
-static bool is_change(const struct plan_step *s)
-{
-	return s->kind == PLAN_RENAME || s->kind == PLAN_REPLACE;
-}
-
 /* The folder is open. Its steps are counted. */
 static int fill(struct group *g, const struct plan_step *s, size_t n, struct err *err)
 {
@@ -274,26 +269,26 @@ static bool plan_makes(const struct plan *p, const char *folder)
 }
 
 /*
- * 0, or ERR_AGAIN if mail comes to a folder, which is at place, that was removed or renamed here meanwhile. To make it again would part it from its mail, and it would have a UIDVALIDITY that
- * clients here know with other UIDs; a merge that knows of it takes the mail along. The root is always there.
+ * ERR_AGAIN: mail comes to a folder that was removed or renamed here meanwhile. To make it again would part it from its mail, and it would have a UIDVALIDITY that
+ * clients here know with other UIDs; a merge that knows of it takes the mail along.
  */
-static int check_there(const struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err)
+static int gone(const char *folder, struct err *err)
 {
 	char shown[256];
 
-	if (a->last || !*s->folder || !any(s, n, brings_content) || apply_folder_is_there(a->d, place) || plan_makes(a->plan, s->folder))
-		return 0;
-	return err_set(err, ERR_AGAIN, "folder '%s' was removed or renamed meanwhile", path_show(shown, sizeof(shown), s->folder));
+	return err_set(err, ERR_AGAIN, "folder '%s' was removed or renamed meanwhile", path_show(shown, sizeof(shown), folder));
 }
 
 int apply_group_look(struct apply *a, const char *place, const struct plan_step *s, size_t n, struct err *err)
 {
 	struct apply_imap m = { 0 };
 	struct apply_folder f;
-	int rc = check_there(a, place, s, n, err);
+	int rc;
 
-	if (rc || !any(s, n, has_uid))
-		return rc;
+	if (*place && any(s, n, brings_content) && !plan_makes(a->plan, s->folder) && !apply_folder_is_there(a->d, place))
+		return gone(s->folder, err);
+	if (!any(s, n, has_uid))
+		return 0;
 	rc = apply_folder_open(&f, a->d, place, APPLY_LOOK, err);
 	if (!rc)
 		rc = apply_imap_begin(&m, a, s->folder, false, err);
@@ -309,18 +304,17 @@ int apply_group(struct apply *a, const struct plan_step *s, size_t n, struct err
 	struct group g = { .a = a };
 	bool brings = any(s, n, brings_content);
 	size_t i;
-	int rc = check_there(a, s->folder, s, n, err);
+	int rc;
 
-	if (rc)
-		return rc;
-	if (brings && !any(s, n, is_change) && !apply_folder_is_there(a->d, s->folder)) {
-		rc = apply_build(a, s->folder, s, n, err);
-		if (rc)
-			return rc < 0 ? rc : 0;
-	}
-	rc = apply_folder_open(&g.f, a->d, s->folder, brings ? APPLY_MAKE : APPLY_MEND, err);
-	/* The whole folder was removed here, or renamed: so are its messages. */
-	if (rc == ERR_NOTFOUND && !brings) {
+	/* What was made by the plan can be gone, too; and a directory in which folders are need not be one. */
+	if (brings && *s->folder && !apply_folder_is_there(a->d, s->folder))
+		return gone(s->folder, err);
+	/* From here on the directory that was opened is meant, whatever it is called by then. */
+	rc = apply_folder_open(&g.f, a->d, s->folder, APPLY_MEND, err);
+	if (rc == ERR_NOTFOUND && brings)
+		return gone(s->folder, err);
+	/* So are its messages. */
+	if (rc == ERR_NOTFOUND) {
 		for (i = 0; i < n; i++)
 			apply_count(a, APPLY_DIFFERS);
 		return 0;

@@ -55,7 +55,6 @@ struct apply {
 	const struct plan *plan;
 	const struct apply_ops *ops;
 	bool flag_beats_delete, settle;
-	bool last; /* apply_opts.settle */
 	struct apply_result *res;
 	size_t total;
 	struct bytes buf; /* for one content at a time */
@@ -72,8 +71,7 @@ int apply_lock(struct lock *l, const struct apply *a, const struct apply_folder 
 
 enum apply_open {
 	APPLY_LOOK, /* take what is there: ERR_NOTFOUND unless it is a whole folder */
-	APPLY_MEND, /* make a missing cur/, new/ or tmp/; ERR_NOTFOUND if the folder itself is gone */
-	APPLY_MAKE  /* make the folder, too */
+	APPLY_MEND  /* make a missing cur/, new/ or tmp/; ERR_NOTFOUND if the folder itself is gone */
 };
 
 int apply_folder_open(struct apply_folder *f, struct disk *d, const char *path, enum apply_open how, struct err *err);
@@ -83,7 +81,7 @@ int apply_folder_sync(struct apply_folder *f, struct err *err);
 void apply_folder_close(struct apply_folder *f);
 /* apply_folder_make: a whole folder, or what is missing of one. An outcome. */
 int apply_folder_make(struct disk *d, const char *path, struct err *err);
-/* apply_folder_is_there: whether there is a cur/ or a new/ at path, or something that has to be seen in the normal way. */
+/* apply_folder_is_there: whether a scan would find a folder there: a cur/, a new/ or a marker, or something that has to be seen in the normal way. */
 bool apply_folder_is_there(const struct disk *d, const char *path);
 
 /* apply_folder_came, apply_folder_left: notes that we changed a name in it. */

@@ -607,19 +607,6 @@ static void a_new_folder_appears_with_all_that_is_in_it(void **state)
 	assert_false(box_has(b, "a/.New/" LOCK_NAME));
 }
 
-static void a_folder_that_comes_back_for_a_message_is_whole_as_well(void **state)
-{
-	struct box *b = *state;
-	struct plan p = { 0 };
-
-	box_folder(b, "");
-	uids(".Gone", "3 V7 N5" G "\n4 :1.x\n", "3 V7 N9" G "\n4 :1.x\n8 :2.x\n");
-	add(&p, ".Gone", "new/2.x", "two", 7);
-	imap_step(&p, ".Gone");
-	assert_int_equal(twice_at_last(b, &p).done, 2);
-	assert_text(b, ".Gone/" UIDS, "3 V7 N9" G "\n4 :1.x\n8 :2.x\n");
-}
-
 static void a_directory_becomes_a_folder_with_its_uids_first(void **state)
 {
 	struct box *b = *state;
@@ -773,7 +760,6 @@ int main(void)
 		imap_test(what_another_step_wants_is_asked_in_the_letters_of_the_tree),
 		imap_test(a_message_whose_name_stays_is_never_removed_by_its_own_rename),
 		imap_test(a_new_folder_appears_with_all_that_is_in_it),
-		imap_test(a_folder_that_comes_back_for_a_message_is_whole_as_well),
 		imap_test(a_directory_becomes_a_folder_with_its_uids_first),
 		imap_test(a_folder_that_somebody_made_meanwhile_is_filled_as_any_other),
 		imap_test(what_a_kill_leaves_of_a_folder_that_is_built_goes_with_its_mail),
