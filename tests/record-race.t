@@ -17,12 +17,16 @@ begin() {
 record_until() {
 	stop_in a "$@" record --no-push
 }
-# stop_in MEMBER CALL PATH N COMMAND...
+# stop_in MEMBER CALL PATHS N COMMAND...
 stop_in() {
 	rm -f "$TRASH/trace"
 	(
-		cd "$1" && path=$3 call=$2 n=$4 && shift 4 &&
-			exec strace -o "$TRASH/trace" -P "$path" -e "trace=$call" -e "inject=$call:signal=STOP:when=$n" git-maildir "$@"
+		cd "$1" || exit
+		paths=$3 call=$2 n=$4
+		shift 4
+		set -- git-maildir "$@"
+		for path in $paths; do set -- -P "$path" "$@"; done
+		exec strace -o "$TRASH/trace" -e "trace=$call" -e "inject=$call:signal=STOP:when=$n" "$@"
 	) >"$TRASH/said" 2>&1 &
 	strace=$!
 	soon stopped_or_done
@@ -196,21 +200,23 @@ renamed_in_the_middle() {
 }
 t 'a folder is renamed when half of a merge is applied: the mail that comes for it goes along' renamed_in_the_middle
 
-# Whatever the sync has just done to the folder or seen of it.
+# At each system call by which the sync sees the folder or changes something in it.
 renamed_at_any_moment() {
-	call=1
-	while
-		two_members
-		stop_in b openat,openat2,newfstatat,linkat,renameat2,mkdirat,unlinkat "$TRASH/b/.Work" "$call" sync --local
-	do
-		[ -d b/.Work ]
-		mv b/.Work b/.Jobs
-		echo "renamed at call $call: $(tail -n 2 trace | head -n 1)"
-		all_in_jobs
-		call=$((call + 1))
+	all=0
+	for call in openat newfstatat linkat renameat renameat2 mkdirat unlinkat fsync; do
+		nth=1
+		while
+			two_members
+			stop_in b "$call" "$TRASH/b/.Work $TRASH/b/.Work/new $TRASH/b/.Work/tmp" "$nth" sync --local
+		do
+			mv b/.Work b/.Jobs
+			echo "renamed at $call $nth"
+			all_in_jobs
+			nth=$((nth + 1)) all=$((all + 1))
+		done
 	done
-	echo "renamed at $((call - 1)) calls"
-	[ "$call" -gt 5 ]
+	echo "renamed at $all calls"
+	[ "$all" -gt 20 ]
 }
 t 'a folder is renamed at any moment of a merge: the mail that comes for it goes along' renamed_at_any_moment
 sed -n '/ calls$/p' "$HOME/out" | diag
