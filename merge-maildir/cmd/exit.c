@@ -26,6 +26,7 @@ int exit_status(int code)
 	case ERR_NOTMEMBER:
 		return EXIT_NOTMEMBER;
 	case ERR_BUSY:
+	case ERR_AGAIN:
 		return EXIT_BUSY;
 	case ERR_UNSAFE:
 		return EXIT_UNSAFE;
