@@ -22,7 +22,7 @@ struct landing {
 int land_prepare(struct landing *l, struct member *m, struct record_result *rec, const struct converge *c, struct objects_batch *batch, struct err *err);
 /*
  * land: applies, and moves HEAD from old (NULL: it is not there yet) to the commit target, which has l->tree; why is for the reflog. ERR_AGAIN: the world moved underneath, the whole round is to be done
- * again; not with settle, see update_apply(). Whatever happens in between, a kill too, the next record finishes it, see applying.h.
+ * again; with settle only for a folder that is gone, see update_apply(). Whatever happens in between, a kill too, the next record finishes it, see applying.h.
  */
 int land(struct landing *l, struct member *m, struct record_result *rec, struct objects_batch *batch, const struct oid *target, const struct oid *old, bool settle, const char *why,
 	 struct err *err);

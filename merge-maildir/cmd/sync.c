@@ -127,7 +127,7 @@ static void warn_no_base(struct member *m, const struct oids *frontier)
 /* How a round is to be done. */
 struct round {
 	bool dry_run, quiet, full, again;
-	bool settle; /* the last one: what is changed beside us meanwhile does not keep us from coming to an end */
+	bool settle; /* the last one: UIDs that are given out beside us meanwhile do not keep us from coming to an end */
 };
 
 static int merge_known(struct member *m, struct record_result *rec, const struct oids *frontier, struct oid *bad, const struct round *how,

@@ -39,7 +39,7 @@ int update_tree(struct update *u, struct index *ix, struct objects_batch *batch,
 /*
  * update_apply: carries out the plan. What the plan needs must be flushed. ix is the index, before or after update_tree(). ERR_AGAIN: UIDs that the merge gives out were given out here meanwhile; not with
  * settle: then messages have other UIDs here than in the merge, which the next record takes for a change. Likewise when a folder cannot be renamed as a whole any more; then, with
- * settle, it is built anew and the old one removed.
+ * settle, it is built anew and the old one removed. And, with settle as well, when a folder that mail comes to was removed or renamed.
  */
 int update_apply(struct update *u, const struct index *ix, bool settle, struct err *err);
 /*
