@@ -258,6 +258,33 @@ mass_deletion() {
 }
 t 'more than half of the messages gone: held back until a person confirms, everything else goes on' mass_deletion
 
+# Of the folders that are renamed one has lost most of its mail, and one has lost none.
+held_and_renamed() {
+	many 10 50
+	mkmaildir m/.Small
+	mkmsg m/.Small cur 1700009000.M1P1.host:2,S
+	git -C m maildir record --no-push
+	find m/.Big/cur -type f | sort | sed -n 1,40p | xargs rm
+	mv m/.Big m/.Huge
+	mv m/.Small m/.Tiny
+	# Another message has the name of one that is held back.
+	mkmsg m/.Huge cur 1700000003.M3P1.host:2,S 'Another one'
+	status_is 1 git -C m maildir record >out 2>err
+	cat out err
+	grep -q 'Big renamed to Huge' out && grep -q 'Small renamed to Tiny' out
+	git -C m ls-tree -r --name-only HEAD >tree
+	not grep '^\.Big/\|^\.Small/' tree
+	[ "$(grep -c '^\.Huge/cur/' tree)" = 50 ]
+	git -C m cat-file -p HEAD:.Huge/cur/1700000003.M3P1.host:2,S | grep 'Another one'
+	head=$(git -C m rev-parse HEAD)
+	status_is 1 git -C m maildir record
+	[ "$(git -C m rev-parse HEAD)" = "$head" ]
+	git -C m maildir record --allow-deletes
+	head_is_disk
+	unrecorded
+}
+t 'messages whose deletion is held back go along with a folder that is renamed, and hold no other folder back' held_and_renamed
+
 small_deletions() {
 	many 25 0
 	remove_some 20

@@ -32,6 +32,12 @@ static void add_gone(struct compare *c, size_t i)
 	c->gone[c->ngone++] = i;
 }
 
+static void add_waiting(struct compare *c, size_t i)
+{
+	MEM_GROW(c->waiting, c->nwaiting, c->waiting_cap);
+	c->waiting[c->nwaiting++] = i;
+}
+
 /* A name on disk, as it is recorded. */
 struct named {
 	const char *name;
@@ -340,16 +346,15 @@ static size_t key_length(const char *name, size_t len)
 }
 
 /*
- * Moves those gone messages to *unsure whose key did not turn up in the same folder under a new name and whose folder's
+ * Moves those gone messages to waiting whose key did not turn up in the same folder under a new name and whose folder's
  * directories changed while they were read.
  */
-static void find_unsure(struct compare *c, const struct index *ix, size_t **unsure, size_t *n)
+static void find_waiting(struct compare *c, const struct index *ix)
 {
 	struct hash_table t;
-	size_t keep = 0, cap = 0;
+	size_t keep = 0;
 
-	*unsure = NULL;
-	*n = 0;
+	c->nwaiting = 0;
 	hash_init(&t, c->nfresh);
 	for (size_t k = 0; k < c->nfresh; k++) {
 		const struct compare_fresh *f = &c->fresh[k];
@@ -376,8 +381,7 @@ static void find_unsure(struct compare *c, const struct index *ix, size_t **unsu
 		if (f && !renamed &&
 		    ((f->sub[NAME_NEW].present && !f->sub[NAME_NEW].stable && !f->sub[NAME_NEW].unchanged) ||
 		     (f->sub[NAME_CUR].present && !f->sub[NAME_CUR].stable && !f->sub[NAME_CUR].unchanged))) {
-			MEM_GROW(*unsure, *n, cap);
-			(*unsure)[(*n)++] = c->gone[g];
+			add_waiting(c, c->gone[g]);
 		} else {
 			c->gone[keep++] = c->gone[g];
 		}
@@ -431,14 +435,14 @@ static bool is_nowhere(const struct found *f, const struct index_entry *e, const
 }
 
 /* In how many scans of everything each message was nowhere, the last ones without a break. An array as long as the index, to be freed. */
-static uint8_t *count_missed(const struct compare *c, const struct index *ix, const size_t *unsure, size_t nunsure, const uint8_t *before)
+static uint8_t *count_missed(const struct compare *c, const struct index *ix, const uint8_t *before)
 {
 	uint8_t *missed = mem_zalloc(ix->n + 1);
 	struct found f;
 
 	found_init(&f, c);
-	for (size_t k = 0; k < c->ngone + nunsure; k++) {
-		size_t i = k < c->ngone ? c->gone[k] : unsure[k - c->ngone];
+	for (size_t k = 0; k < c->ngone + c->nwaiting; k++) {
+		size_t i = k < c->ngone ? c->gone[k] : c->waiting[k - c->ngone];
 		struct path p;
 
 		path_parse(&p, ix->v[i].path, ix->v[i].len);
@@ -449,11 +453,14 @@ static uint8_t *count_missed(const struct compare *c, const struct index *ix, co
 	return missed;
 }
 
-/* Takes messages out of gone that not enough scans missed. Returns one of each folder that had any. */
-static size_t *keep_messages(struct compare *c, const struct index *ix, const uint8_t *missed, size_t *n)
+/*
+ * Others never stopped. A message that was moved from a folder that was not yet read to one that was is in neither, in any one scan: what was not missed
+ * in several is not gone.
+ */
+static void keep_missed(struct compare *c, const struct index *ix, const uint8_t *missed)
 {
-	size_t *kept = NULL, keep = 0, cap = 0;
 	struct found f;
+	size_t keep = 0;
 
 	found_init(&f, c);
 	for (size_t g = 0; g < c->ngone; g++) {
@@ -461,64 +468,24 @@ static size_t *keep_messages(struct compare *c, const struct index *ix, const ui
 		struct path p;
 
 		path_parse(&p, e->path, e->len);
-		if (p.class != PATH_MESSAGE || missed[c->gone[g]] >= CONFIRM_SCANS || !is_nowhere(&f, e, &p)) {
+		if (p.class == PATH_MESSAGE && missed[c->gone[g]] < CONFIRM_SCANS && is_nowhere(&f, e, &p))
+			add_waiting(c, c->gone[g]);
+		else
 			c->gone[keep++] = c->gone[g];
-			continue;
-		}
-		c->nwaiting++;
-		if (!*n || !index_same_folder(&ix->v[kept[*n - 1]], e)) {
-			MEM_GROW(kept, *n, cap);
-			kept[(*n)++] = c->gone[g];
-		}
 	}
 	c->ngone = keep;
 	found_release(&f);
-	return kept;
 }
 
-/*
- * Others never stopped. A message that was moved from a folder that was not yet read to one that was is in neither, in any one scan: what was not missed
- * in several is not gone, nor are the marker and the lists of its folder, because a tree with a message in it has the folder.
- */
-static void keep_missed(struct compare *c, const struct index *ix, const uint8_t *missed)
-{
-	size_t nkept = 0, keep = 0, *kept = keep_messages(c, ix, missed, &nkept);
-	struct hash_table folders;
-
-	hash_init(&folders, nkept);
-	for (size_t k = 0; k < nkept; k++) {
-		struct path p;
-
-		path_parse(&p, ix->v[kept[k]].path, ix->v[kept[k]].len);
-		hash_add(&folders, hash_bytes(ix->v[kept[k]].path, p.folderlen), k);
-	}
-	for (size_t g = 0; g < c->ngone && nkept; g++) {
-		const struct index_entry *e = &ix->v[c->gone[g]];
-		size_t it = 0, k;
-		bool stays = false;
-		struct path p;
-
-		path_parse(&p, e->path, e->len);
-		while (p.class != PATH_MESSAGE && !stays && hash_next(&folders, hash_bytes(e->path, p.folderlen), &it, &k))
-			stays = index_same_folder(&ix->v[kept[k]], e);
-		if (!stays)
-			c->gone[keep++] = c->gone[g];
-	}
-	if (nkept)
-		c->ngone = keep;
-	hash_release(&folders);
-	free(kept);
-}
-
-/* Reads the folders of unsure messages again. 1 if one is not there any more, or a negative code. */
-static int rescan(struct compare *c, const struct index *ix, const struct disk *d, const size_t *unsure, size_t n, struct err *err)
+/* Reads the folders of messages that wait again. 1 if one is not there any more, or a negative code. */
+static int rescan(struct compare *c, const struct index *ix, const struct disk *d, struct err *err)
 {
 	size_t last = COMPARE_NONE;
 	bool gone = false;
 	int ret;
 
-	for (size_t k = 0; k < n; k++) {
-		const struct index_entry *e = &ix->v[unsure[k]];
+	for (size_t k = 0; k < c->nwaiting; k++) {
+		const struct index_entry *e = &ix->v[c->waiting[k]];
 		const struct scan_folder *f;
 		struct path p;
 
@@ -545,7 +512,6 @@ static int scan_again(struct compare *c, const struct disk *d, const struct comp
 
 int compare_disk(struct compare *c, const struct index *ix, const struct disk *d, const struct compare_opts *opts, struct err *err)
 {
-	size_t *unsure = NULL;
 	uint8_t *missed = NULL, *before;
 	bool whole = true, current;
 	int ret = 0;
@@ -561,14 +527,13 @@ int compare_disk(struct compare *c, const struct index *ix, const struct disk *d
 				      "'%s' has no folder at all, but %zu messages are recorded in it: is it mounted?", d->path, c->messages);
 			break;
 		}
-		free(unsure);
-		find_unsure(c, ix, &unsure, &c->nwaiting);
+		find_waiting(c, ix);
 		current = !c->ngone || scan_is_current(&c->scan, d);
 		if (!c->nwaiting && current)
 			break;
 		if (whole) {
 			before = missed;
-			missed = count_missed(c, ix, unsure, c->nwaiting, before);
+			missed = count_missed(c, ix, before);
 			free(before);
 		}
 		if (tries == CONFIRM_TRIES) {
@@ -584,13 +549,12 @@ int compare_disk(struct compare *c, const struct index *ix, const struct disk *d
 		 */
 		whole = !c->nwaiting || (!whole && tries < CONFIRM_TRIES - 1);
 		if (!whole) {
-			if ((ret = rescan(c, ix, d, unsure, c->nwaiting, err)) < 0)
+			if ((ret = rescan(c, ix, d, err)) < 0)
 				break;
 			/* Where it went, with all its messages, only a scan of everything can tell. */
 			whole = ret == 1;
 		}
 	}
-	free(unsure);
 	free(missed);
 	return ret < 0 ? ret : 0;
 }
@@ -599,6 +563,7 @@ void compare_release(struct compare *c)
 {
 	scan_release(&c->scan);
 	free(c->gone);
+	free(c->waiting);
 	free(c->fresh);
 	free(c->files);
 	free(c->lost);

@@ -46,7 +46,8 @@ struct compare {
 	size_t nfiles, files_cap;
 	struct compare_lost *lost;
 	size_t nlost, lost_cap;
-	size_t nwaiting; /* messages that were not seen, while others never stopped: not gone yet */
+	size_t *waiting; /* index entries of messages that were not seen, while others never stopped: not gone yet, though their folder may be */
+	size_t nwaiting, waiting_cap;
 	size_t messages; /* in the index */
 };
 

@@ -24,6 +24,7 @@
 #include "dates.h"
 #include "exit.h"
 #include "fresh.h"
+#include "keep.h"
 #include "land.h"
 #include "progress.h"
 #include "uids.h"
@@ -40,6 +41,7 @@ struct work {
 	struct record_result *res;
 	struct objects_batch *batch; /* NULL when nothing is to be written */
 	struct fresh *fresh;
+	struct keep keep;
 	struct store from, to; /* what differs: before and now */
 	struct changes changes;
 	struct dates dates;
@@ -47,52 +49,32 @@ struct work {
 	bool unread; /* something vanished before it was read, or could not be looked at */
 };
 
-static bool is_message(const struct index_entry *e)
+/* Entry i of the index is not on disk under its name. */
+static void fill_missing(struct work *w, size_t i)
 {
-	struct path p;
+	const struct index_entry *e = &w->res->index.v[i];
+	const char *as = keep_as(&w->keep, i);
 
-	path_parse(&p, e->path, e->len);
-	return p.class == PATH_MESSAGE;
-}
-
-/*
- * Which gone entries are not recorded as gone: messages of which nobody knows what became, and the marker, the lists and the files of the folders that these were in, because a
- * tree with a message in it has the folder. An array to be freed.
- */
-static bool *find_kept(const struct work *w)
-{
-	const struct compare *c = &w->res->compare;
-	const struct index_entry *v = w->res->index.v;
-	bool *kept = mem_zalloc(c->ngone + 1);
-
-	for (size_t i = 0; i < c->nfresh; i++) {
-		size_t maybe = w->fresh[i].maybe;
-
-		if (w->fresh[i].there || maybe == COMPARE_NONE || kept[maybe])
-			continue;
-		kept[maybe] = true;
-		for (size_t g = 0; g < c->ngone; g++)
-			kept[g] |= !is_message(&v[c->gone[g]]) && index_same_folder(&v[c->gone[g]], &v[c->gone[maybe]]);
+	if (as == e->path)
+		return;
+	if ((e->mode & 0170000) == 0100000)
+		store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
+	edits_remove(&w->res->edits, e->path, e->len);
+	if (as) {
+		store_add_path(&w->to, as, strlen(as), &e->oid, e->mode);
+		edits_put(&w->res->edits, as, strlen(as), &e->oid, e->mode, &e->st);
 	}
-	return kept;
 }
 
 /* Puts what the comparison found into two stores that hold only what differs. */
 static void fill_from(struct work *w)
 {
 	const struct compare *c = &w->res->compare;
-	bool *kept = find_kept(w);
 
-	for (size_t g = 0; g < c->ngone; g++) {
-		const struct index_entry *e = &w->res->index.v[c->gone[g]];
-
-		if (kept[g])
-			continue;
-		if ((e->mode & 0170000) == 0100000)
-			store_add_path(&w->from, e->path, e->len, &e->oid, e->mode);
-		edits_remove(&w->res->edits, e->path, e->len);
-	}
-	free(kept);
+	for (size_t g = 0; g < c->ngone; g++)
+		fill_missing(w, c->gone[g]);
+	for (size_t k = 0; k < c->nwaiting; k++)
+		fill_missing(w, c->waiting[k]);
 }
 
 static void fill_to(struct work *w)
@@ -194,48 +176,17 @@ static size_t count_deletions(const struct changes *c)
 	return n;
 }
 
-/*
- * Takes the deletions out of the changes and of the edits: HEAD keeps the messages, and the markers, UIDs and keywords of the folders that they
- * were in, until a person confirms.
- */
-static void hold_deletions(struct work *w)
+static void keep_deleted(struct work *w)
 {
-	struct hash_table held;
-	const char **paths = mem_alloc((w->changes.n + 1) * sizeof(*paths));
-	size_t keep = 0, n = 0;
-
-	hash_init(&held, w->changes.n);
 	for (size_t i = 0; i < w->changes.n; i++) {
-		struct change *c = &w->changes.v[i];
+		const struct change *c = &w->changes.v[i];
+		const char *path;
 
-		if (c->kind == CHANGE_DELETE) {
-			paths[n] = compare_path(&w->res->edits.arena, c->folder, c->from->sub, c->from->name);
-		} else if (c->kind == CHANGE_FILE_GONE && path_is_quiet(c->ffrom->class)) {
-			paths[n] = c->ffrom->path;
-		} else if (c->kind == CHANGE_FOLDER_GONE) {
-			paths[n] = arena_printf(&w->res->edits.arena, "%s%s%s", c->folder, *c->folder ? "/" : "", PATH_MARKER_NAME);
-		} else {
-			w->changes.v[keep++] = *c;
+		if (c->kind != CHANGE_DELETE)
 			continue;
-		}
-		hash_add(&held, hash_bytes(paths[n], strlen(paths[n])), n);
-		n++;
+		path = compare_path(&w->res->edits.arena, c->folder, c->from->sub, c->from->name);
+		keep_message(&w->keep, (size_t)index_find(&w->res->index, path, strlen(path)));
 	}
-	w->changes.n = keep;
-	keep = 0;
-	for (size_t i = 0; i < w->res->edits.n; i++) {
-		const struct index_edit *e = &w->res->edits.v[i];
-		size_t it = 0, at;
-		bool hold = false;
-
-		while (e->remove && hash_next(&held, hash_bytes(e->path, e->len), &it, &at))
-			hold |= !strcmp(paths[at], e->path);
-		if (!hold)
-			w->res->edits.v[keep++] = *e;
-	}
-	w->res->edits.n = keep;
-	hash_release(&held);
-	free(paths);
 }
 
 static int note_dates(struct work *w, struct err *err)
@@ -356,6 +307,39 @@ static int write_commit(struct work *w, struct err *err)
 	return ret;
 }
 
+/* Of messages that were seen and could not be read any more nobody knows what became, nor of those that were not seen. */
+static void keep_unknown(struct work *w)
+{
+	const struct compare *c = &w->res->compare;
+
+	for (size_t i = 0; i < c->nfresh; i++)
+		if (!w->fresh[i].there && w->fresh[i].maybe != COMPARE_NONE)
+			keep_message(&w->keep, c->gone[w->fresh[i].maybe]);
+	for (size_t k = 0; k < c->nwaiting; k++)
+		keep_message(&w->keep, c->waiting[k]);
+}
+
+static int fill(struct work *w, struct err *err)
+{
+	int ret = keep_folders(&w->keep, &w->res->compare, w->fresh, &w->m->repo, &w->m->disk, err);
+
+	if (ret < 0)
+		return ret;
+	changes_release(&w->changes);
+	store_release(&w->from);
+	store_release(&w->to);
+	w->res->edits.n = 0;
+	fill_from(w);
+	fill_to(w);
+	if ((ret = fill_files(w, err)) < 0)
+		return ret;
+	fill_markers(w);
+	store_sort(&w->from);
+	store_sort(&w->to);
+	change_find(&w->changes, &w->from, &w->to);
+	return 0;
+}
+
 /* From the comparison to what is to be done, as data. */
 static int find_changes(struct work *w, struct err *err)
 {
@@ -366,22 +350,17 @@ static int find_changes(struct work *w, struct err *err)
 	w->fresh = mem_zalloc((res->compare.nfresh + 1) * sizeof(*w->fresh));
 	if ((ret = fresh_read(w->fresh, &res->compare, &res->index, &w->m->disk, w->batch, w->opts, err)) < 0)
 		return ret;
-	fill_from(w);
-	fill_to(w);
-	if ((ret = fill_files(w, err)) < 0)
-		return ret;
 	if ((ret = dates_open(&w->dates, &res->compare.scan, &res->index, &w->m->repo, err)) < 0)
 		return ret;
-	fill_markers(w);
-	store_sort(&w->from);
-	store_sort(&w->to);
-	change_find(&w->changes, &w->from, &w->to);
+	keep_unknown(w);
+	if ((ret = fill(w, err)) < 0)
+		return ret;
 	deletions = count_deletions(&w->changes);
-	if (!w->opts->allow_deletes && too_many(w->m, deletions, res->compare.messages)) {
-		res->held = deletions;
-		hold_deletions(w);
-	}
-	return 0;
+	if (w->opts->allow_deletes || !too_many(w->m, deletions, res->compare.messages))
+		return 0;
+	res->held = deletions;
+	keep_deleted(w);
+	return fill(w, err);
 }
 
 /* Last, because which messages a list is to have is known when all of them are in the index. */
@@ -481,6 +460,7 @@ int record_disk(struct member *m, const struct record_opts *opts, struct record_
 	if ((ret = compare_disk(&res->compare, &res->index, &m->disk, &copts, err)) < 0)
 		goto out;
 	res->messages = res->compare.messages;
+	keep_init(&w.keep, &res->index);
 	if (!opts->dry_run)
 		w.batch = objects_begin(&m->repo);
 	if ((ret = find_changes(&w, err)) < 0)
@@ -497,6 +477,7 @@ out:
 	if (w.batch)
 		objects_end(w.batch);
 	free(w.fresh);
+	keep_release(&w.keep);
 	changes_release(&w.changes);
 	store_release(&w.from);
 	store_release(&w.to);
