@@ -245,12 +245,12 @@ for layout in maildir++ fs; do
 	t "$layout: a folder gets the name of another that is renamed as well, and all mail is where it belongs" chain $a $b
 	t "$layout: two folders swap their names, and no mail is lost" swap $a $b
 	t "$layout: a folder gets a name that the other side has given to a new one, and its mail joins" name_is_taken $a $b
-	t "$layout: no Dovecot has logged a warning or an error so far" log_is_quiet
+	t "$layout: no Dovecot has logged a warning or an error so far" log_is_quiet $a $b
 	t "$layout: the folders below a folder that is renamed go along" subfolders $a $b $s "$dot"
 	t "$layout: a folder comes out from below others" one_subfolder $a $b $s "$dot"
 	t "$layout: mail that comes all the time while a peer's rename is applied is never left under the old name, nor lost" busy_folder $a $b "$dot"
 	sed -n '/^[0-9]* messages came/p' "$HOME/out" | diag
-	t "$layout: no Dovecot has logged a warning or an error but for what it could not save" log_is_quiet_but_for_saves
+	t "$layout: no Dovecot has logged a warning or an error but for a folder that was renamed while it was at work there" log_is_quiet_but_for_renames $a $b
 	t "$layout: in the end both members hold the same, and verify finds nothing" ends_well $a $b
 done
 

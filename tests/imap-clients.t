@@ -33,7 +33,7 @@ in_the_end() {
 	done
 }
 t 'in the end both members hold the same, and verify finds nothing' in_the_end
-t 'no Dovecot has logged a warning or an error but for what it could not save' log_is_quiet_but_for_saves
+t 'no Dovecot has logged a warning or an error but for a folder that was renamed while it was at work there' log_is_quiet_but_for_renames
 
 stop_dovecot
 done_testing

@@ -24,7 +24,7 @@ understood() {
 	doveconf -n -c "$DOVECOT-a/conf" >conf 2>said
 	cat said
 	[ ! -s said ]
-	log_is_quiet
+	log_is_quiet a b
 	# Nothing that this Dovecot would have to be told is missing: every setting of it is one that doveconf knows.
 	sed -n 's/^\([a-z_]*\) = .*/\1/p' "$SNIPPET" >settings
 	[ "$(wc -l <settings)" -ge 9 ]
