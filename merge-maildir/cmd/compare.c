@@ -338,13 +338,6 @@ static uint32_t place_hash(const char *folder, size_t folderlen, const char *key
 	return hash_bytes(key, keylen) * 31 + hash_bytes(folder, folderlen);
 }
 
-static size_t key_length(const char *name, size_t len)
-{
-	const char *colon = memchr(name, ':', len);
-
-	return colon ? (size_t)(colon - name) : len;
-}
-
 /*
  * Moves those gone messages to waiting whose key did not turn up in the same folder under a new name and whose folder's
  * directories changed while they were read.
@@ -359,7 +352,7 @@ static void find_waiting(struct compare *c, const struct index *ix)
 	for (size_t k = 0; k < c->nfresh; k++) {
 		const struct compare_fresh *f = &c->fresh[k];
 
-		hash_add(&t, place_hash(f->folder, strlen(f->folder), f->entry->name, key_length(f->entry->name, f->entry->len)), k);
+		hash_add(&t, place_hash(f->folder, strlen(f->folder), f->entry->name, name_key_length(f->entry->name, f->entry->len)), k);
 	}
 	for (size_t g = 0; g < c->ngone; g++) {
 		const struct index_entry *e = &ix->v[c->gone[g]];
@@ -370,11 +363,11 @@ static void find_waiting(struct compare *c, const struct index *ix)
 
 		path_parse(&p, e->path, e->len);
 		f = p.class == PATH_MESSAGE ? find_folder(&c->scan, e->path, p.folderlen) : NULL;
-		keylen = key_length(p.name, p.namelen);
+		keylen = name_key_length(p.name, p.namelen);
 		while (f && hash_next(&t, place_hash(e->path, p.folderlen, p.name, keylen), &it, &k)) {
 			const struct scan_entry *s = c->fresh[k].entry;
 
-			if (key_length(s->name, s->len) == keylen && !memcmp(s->name, p.name, keylen) &&
+			if (name_same_key(s->name, s->len, p.name, p.namelen) &&
 			    !strcmp(c->fresh[k].folder, f->path))
 				renamed = true;
 		}
@@ -406,7 +399,7 @@ static void found_init(struct found *f, const struct compare *c)
 		uint32_t ino = (uint32_t)e->ino;
 
 		hash_add(&f->by_ino, hash_bytes(&ino, sizeof(ino)), k);
-		hash_add(&f->by_key, hash_bytes(e->name, key_length(e->name, e->len)), k);
+		hash_add(&f->by_key, hash_bytes(e->name, name_key_length(e->name, e->len)), k);
 	}
 }
 
@@ -419,7 +412,7 @@ static void found_release(struct found *f)
 /* Whether nothing that was found can be this message: neither its file nor, moved by copying, its name. */
 static bool is_nowhere(const struct found *f, const struct index_entry *e, const struct path *p)
 {
-	size_t it = 0, k, keylen = key_length(p->name, p->namelen);
+	size_t it = 0, k, keylen = name_key_length(p->name, p->namelen);
 
 	while (e->st.ino && hash_next(&f->by_ino, hash_bytes(&e->st.ino, sizeof(e->st.ino)), &it, &k))
 		if ((uint32_t)f->c->fresh[k].entry->ino == e->st.ino)
@@ -428,7 +421,7 @@ static bool is_nowhere(const struct found *f, const struct index_entry *e, const
 	while (hash_next(&f->by_key, hash_bytes(p->name, keylen), &it, &k)) {
 		const struct scan_entry *s = f->c->fresh[k].entry;
 
-		if (key_length(s->name, s->len) == keylen && !memcmp(s->name, p->name, keylen))
+		if (name_same_key(s->name, s->len, p->name, p->namelen))
 			return false;
 	}
 	return true;

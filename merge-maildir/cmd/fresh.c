@@ -13,13 +13,6 @@
 #include "../core/hash.h"
 #include "../disk/file.h"
 
-static size_t key_length(const char *name, size_t len)
-{
-	const char *colon = memchr(name, ':', len);
-
-	return colon ? (size_t)(colon - name) : len;
-}
-
 /*
  * Whether the file that the index knows as e is the one that is now called folder/name and has this stat. Size and mtime must agree as well,
  * because inodes are used again: a message that was removed and one that was then put in its place may have the same.
@@ -42,8 +35,7 @@ static bool same_place(const struct index_entry *e, const struct compare_fresh *
 
 	path_parse(&p, e->path, e->len);
 	return p.folderlen == strlen(f->folder) && !memcmp(e->path, f->folder, p.folderlen) &&
-	       key_length(p.name, p.namelen) == key_length(f->entry->name, f->entry->len) &&
-	       !memcmp(p.name, f->entry->name, key_length(p.name, p.namelen));
+	       name_same_key(p.name, p.namelen, f->entry->name, f->entry->len);
 }
 
 /* The gone message that is this file now, as an index into c->gone. */
@@ -65,7 +57,7 @@ static size_t find_same(const struct hash_table *by_ino, const struct compare *c
 static size_t find_vanished(const struct hash_table *by_ino, const struct compare *c, const struct index *ix, const struct compare_fresh *f)
 {
 	uint32_t ino = (uint32_t)f->entry->ino;
-	size_t it = 0, g, len = key_length(f->entry->name, f->entry->len);
+	size_t it = 0, g;
 
 	while (hash_next(by_ino, hash_bytes(&ino, sizeof(ino)), &it, &g))
 		if (ix->v[c->gone[g]].st.ino == ino)
@@ -75,7 +67,7 @@ static size_t find_vanished(const struct hash_table *by_ino, const struct compar
 		struct path p;
 
 		path_parse(&p, e->path, e->len);
-		if (p.class == PATH_MESSAGE && key_length(p.name, p.namelen) == len && !memcmp(p.name, f->entry->name, len))
+		if (p.class == PATH_MESSAGE && name_same_key(p.name, p.namelen, f->entry->name, f->entry->len))
 			return g;
 	}
 	return COMPARE_NONE;

@@ -22,15 +22,29 @@ name_flags name_flag(char letter)
 	return 0;
 }
 
-void name_parse(struct name *n, const char *s, size_t len)
+size_t name_key_length(const char *s, size_t len)
 {
 	const char *colon = len ? memchr(s, ':', len) : NULL;
-	const char *end = s + len, *comma, *p;
+
+	return colon ? (size_t)(colon - s) : len;
+}
+
+bool name_same_key(const char *a, size_t alen, const char *b, size_t blen)
+{
+	size_t n = name_key_length(a, alen);
+
+	return n == name_key_length(b, blen) && (!n || !memcmp(a, b, n));
+}
+
+void name_parse(struct name *n, const char *s, size_t len)
+{
+	const char *end = s + len, *comma, *p, *colon;
 	name_flags bit;
 
 	n->s = s;
 	n->len = len;
-	n->keylen = colon ? (size_t)(colon - s) : len;
+	n->keylen = name_key_length(s, len);
+	colon = n->keylen < len ? s + n->keylen : NULL;
 	comma = n->keylen ? memchr(s, ',', n->keylen) : NULL;
 	n->shortlen = comma ? (size_t)(comma - s) : n->keylen;
 	n->has_info = colon != NULL;

@@ -46,6 +46,9 @@ struct name {
 
 /* name_parse: takes any bytes apart. Cannot fail. */
 void name_parse(struct name *n, const char *s, size_t len);
+/* name_key_length: the length of the key alone. name_same_key: whether two names have the same. */
+size_t name_key_length(const char *s, size_t len);
+bool name_same_key(const char *a, size_t alen, const char *b, size_t blen);
 
 /*
  * name_is_message: whether a file of this name in cur/ or new/ is a message that we replicate. Left alone (false):

@@ -111,6 +111,24 @@ static void any_bytes_can_be_taken_apart(void **state)
 	assert_true(n.has_info && !n.has_flags);
 }
 
+static bool same_key(const char *a, const char *b)
+{
+	return name_same_key(a, strlen(a), b, strlen(b)) && name_same_key(b, strlen(b), a, strlen(a));
+}
+
+static void a_message_keeps_its_key_when_its_flags_change(void **state)
+{
+	(void)state;
+	assert_true(same_key("1.M2P3.vm,S=4:2,FS", "1.M2P3.vm,S=4"));
+	assert_true(same_key("1.M2P3.vm:2,", "1.M2P3.vm:1,x:2"));
+	assert_true(same_key("", ":2,S"));
+	assert_false(same_key("1.M2P3.vm,S=4:2,S", "1.M2P3.vm:2,S"));
+	assert_false(same_key("1.M2P3.vm", "1.M2P3.vn"));
+	assert_int_equal(name_key_length("1.M2:2,S", 8), 4);
+	assert_int_equal(name_key_length("1.M2:2,S", 3), 3);
+	assert_int_equal(name_key_length(NULL, 0), 0);
+}
+
 static void flag_letters_are_52_bits_and_nothing_else(void **state)
 {
 	name_flags all = 0;
@@ -428,6 +446,7 @@ int main(void)
 		cmocka_unit_test(an_info_of_another_kind_is_opaque),
 		cmocka_unit_test(what_follows_the_flags_is_kept_as_the_tail),
 		cmocka_unit_test(any_bytes_can_be_taken_apart),
+		cmocka_unit_test(a_message_keeps_its_key_when_its_flags_change),
 		cmocka_unit_test(flag_letters_are_52_bits_and_nothing_else),
 		cmocka_unit_test(what_is_no_message_is_left_alone),
 		cmocka_unit_test(what_git_takes_for_its_own_directory_is_known),
