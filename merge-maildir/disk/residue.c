@@ -133,7 +133,7 @@ int residue_find_child(int fd, const char *path)
 	struct listing l = { 0 };
 	struct listing_entry e;
 	unsigned has = 0;
-	int rc, own = open_at(fd, ".");
+	int rc = 0, own = open_at(fd, ".");
 
 	if (own < 0)
 		return -1;
