@@ -34,6 +34,12 @@ else
 	skip "$told" 'needs strace, and strace that may inject signals'
 fi
 
+hidden() {
+	timeout 600 python3 "$TOP/tests/imaphidden.py" "$TRASH" 6 "a=$(port a)" "b=$(port b)"
+}
+t 'a client in IDLE is told of what a sync changed, though another saves mail in the folder before it has looked' hidden
+sed -n '/ in time, /p' "$HOME/out" | diag
+
 in_the_end() {
 	sync_all a b
 	equal a b

@@ -44,6 +44,7 @@ static const struct {
 	{ "restore", restore_main, "bring back what was deleted" },
 	{ "deliver", deliver_main, "take a message from a mail server" },
 	{ "hook", hook_main, NULL }, /* called by the hooks that init installs */
+	{ "wake", wake_main, NULL },   /* called by whoever applies a merge */
 	{ "clean", clean_main, NULL }, /* called by git: the filter that init configures */
 };
 

@@ -122,12 +122,15 @@ int member_lock(struct member *m, struct err *err)
 
 void member_spawn(struct member *m, const char *const *args)
 {
-	const char *argv[8] = { self_program("git-maildir") };
+	size_t n = 0;
+	const char **argv;
 	struct err err;
-	size_t n = 1;
 
-	while (*args && n < sizeof(argv) / sizeof(*argv) - 1)
-		argv[n++] = *args++;
+	while (args[n])
+		n++;
+	argv = mem_alloc((n + 2) * sizeof(*argv));
+	argv[0] = self_program("git-maildir");
+	memcpy(argv + 1, args, (n + 1) * sizeof(*argv));
 	/*
 	 * A hook's environment names the repository relative to a directory that the child does
 	 * not start in, and may name a quarantine that is gone when the child writes.
@@ -141,4 +144,5 @@ void member_spawn(struct member *m, const char *const *args)
 	unsetenv("GIT_QUARANTINE_PATH");
 	if (run_detached(argv, m->repo.worktree, &err) < 0)
 		exit_warn("%s", err.msg);
+	free(argv);
 }

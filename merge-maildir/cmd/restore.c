@@ -23,6 +23,7 @@
 #include "record.h"
 #include "upkeep.h"
 #include "verbs.h"
+#include "wake.h"
 #include "when.h"
 #include "which.h"
 
@@ -176,6 +177,7 @@ static int carry_out(struct restore *r, const struct plan *p, struct err *err)
 	char hex[OID_HEX + 1];
 	int ret;
 
+	wake_later(r->m, p);
 	progress_start(&r->progress, "Writing messages");
 	ret = apply_plan(&r->m->disk, p, &ops, &opts, &res, err);
 	progress_end(&r->progress);

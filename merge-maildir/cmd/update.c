@@ -17,6 +17,7 @@
 #include "compare.h"
 #include "exit.h"
 #include "progress.h"
+#include "wake.h"
 
 /* What the two states say of the folder that was asked for last: the plan asks folder by folder. */
 struct update_facts {
@@ -423,6 +424,7 @@ int update_apply(struct update *u, const struct index *ix, bool settle, struct e
 	struct apply_opts opts = { .flag_beats_delete = u->m->repo.flag_beats_delete, .settle = settle };
 	int ret;
 
+	wake_later(u->m, &u->plan);
 	progress_start(&ctx.progress, "Writing messages");
 	ret = apply_plan(&u->m->disk, &u->plan, &ops, &opts, &u->applied, err);
 	/* A plan of which something is done is brought to its end where that can be: see apply.c. */

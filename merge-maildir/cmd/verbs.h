@@ -22,6 +22,7 @@ int restore_main(int argc, char **argv);
 int deliver_main(int argc, char **argv);
 int hook_main(int argc, char **argv);
 int clean_main(int argc, char **argv);
+int wake_main(int argc, char **argv);
 
 int strategy_main(int argc, char **argv); /* as git-merge-maildir */
 int driver_main(int argc, char **argv);	  /* as merge-maildir */
