@@ -23,8 +23,8 @@
 #define PAUSE_MS 1500
 /* A session that is there has written to its index since: at most so long ago, with all that came before the pause. */
 #define RECENT_S 10
-/* More at once would not fit into a command line. */
-#define FOLDERS_MOST 1000
+/* What is told to that process is part of a command line. So many folders are not open at once. */
+#define BYTES_MOST 65536
 
 static bool is_changed(const struct plan_step *s)
 {
@@ -61,16 +61,18 @@ static int by_string(const void *a, const void *b)
 void wake_later(struct member *m, const struct plan *p)
 {
 	const char **args = mem_alloc((p->n + 2) * sizeof(*args));
-	size_t n = 0, keep = 1;
+	size_t n = 0, keep = 1, bytes = 0;
 
 	args[n++] = "wake";
 	for (size_t i = 0; i < p->n; i++)
 		if (is_changed(&p->v[i]) && (n == 1 || strcmp(args[n - 1], p->v[i].folder) != 0))
 			args[n++] = p->v[i].folder;
 	qsort(args + 1, n - 1, sizeof(*args), by_string);
-	for (size_t i = 1; i < n && keep <= FOLDERS_MOST; i++)
-		if ((keep == 1 || strcmp(args[keep - 1], args[i]) != 0) && has_server(m, args[i], 0))
+	for (size_t i = 1; i < n && bytes < BYTES_MOST; i++)
+		if ((keep == 1 || strcmp(args[keep - 1], args[i]) != 0) && has_server(m, args[i], 0)) {
 			args[keep++] = args[i];
+			bytes += strlen(args[i]) + 1;
+		}
 	args[keep] = NULL;
 	if (keep > 1)
 		member_spawn(m, args);
