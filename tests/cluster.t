@@ -56,6 +56,8 @@ by_themselves() {
 	git -C a maildir record
 	soon same_mail a b c
 	soon same_head a b c
+	# What their pushes back started would record it before the commit.
+	settle
 	mv "a/new/$NEW" "a/cur/$NEW:2,S"
 	git -C a add -A
 	git -C a commit -qm 'Read by hand'
