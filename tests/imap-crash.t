@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# imap-crash.t -- sync is killed with -9 at random moments while clients have folders open: the next sync puts all right, and no UID ever means two mails.
-# KILLS times, from SEED.
+# imap-crash.t -- sync is killed with -9 at random moments while clients have folders open: the next sync puts all right, no UID ever means two mails,
+# and clients in IDLE come to know all of it. KILLS times, from SEED.
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 . ./tests/lib.sh
 # shellcheck source=tests/dovecot.sh

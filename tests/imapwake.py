@@ -25,6 +25,10 @@ def renumber(work):
         f.write("\n".join([" ".join(words), *rest, f"{uid} {first.partition(' ')[2]}"]) + "\n")
     os.chown(f"{path}.tmp", os.stat(path).st_uid, os.stat(path).st_gid)
     os.rename(f"{path}.tmp", path)
+    # The server here is told of it, as by all who change a list.
+    with open(f"{work}/cur/.renumbered", "x", encoding="ascii"):
+        pass
+    os.unlink(f"{work}/cur/.renumbered")
 
 
 def killed(trash, member, n):
