@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+from imap import Session
 from imapwork import Cluster, Watcher, arguments
 
 CALLS = "openat,unlinkat,renameat,renameat2,linkat,utimensat"
@@ -49,6 +50,11 @@ def main():
     trash, members = sys.argv[1], arguments(sys.argv[2:])
     one, other = members
     cluster, points = Cluster(trash, members), 0
+    session = Session(members[other], "mail", other, cluster.ledger)
+    for n in range(2):  # whatever was left there
+        session.append("Work", f"wake.{n}")
+    session.close()
+    cluster.rest()
     watcher = Watcher(one, members[one], "Work", cluster.ledger)
     watcher.start()
     while len(cluster.ledger.faults) < 3:
