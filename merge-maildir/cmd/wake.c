@@ -81,14 +81,12 @@ void wake_later(struct member *m, const struct plan *p)
 
 static void wake(const struct member *m, const char *folder)
 {
-	int fd = file_open_dir(&m->disk, folder), cur = fd < 0 ? -1 : openat(fd, "cur", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = file_open_dir(&m->disk, folder);
 
-	if (cur >= 0) {
-		live_wake(cur);
-		close(cur);
-	}
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return;
+	live_wake(fd);
+	close(fd);
 }
 
 /* "git-maildir wake <folder>..." */

@@ -133,7 +133,7 @@ int apply_imap_commit(struct apply *a, struct apply_folder *f, struct apply_imap
 		m->changed = true;
 	}
 	if (!rc && how == UIDLIST_CHANGED) {
-		live_wake(f->sub[NAME_CUR]);
+		live_wake(f->fd);
 		rc = live_write_uidlist(a->d, f->fd, f->path, &out, err);
 		m->changed = true;
 	}

@@ -162,14 +162,17 @@ int live_write_keywords(struct disk *d, int dirfd, const char *folder, const str
 /* A name that nobody takes for a message. */
 #define WAKE_NAME ".git-maildir.wake"
 
-void live_wake(int cur)
+void live_wake(int dirfd)
 {
-	int fd;
+	int cur = openat(dirfd, "cur", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd;
 
+	if (cur < 0)
+		return;
 	/* One that a kill left would make the next one no news. */
 	unlinkat(cur, WAKE_NAME, 0);
 	fd = openat(cur, WAKE_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		close(fd);
 	unlinkat(cur, WAKE_NAME, 0);
+	close(cur);
 }

@@ -36,10 +36,10 @@ int live_write_keywords(struct disk *d, int dirfd, const char *folder, const str
 
 /*
  * live_wake: tells a server that something changed, when it was not a message: Dovecot 2.3 looks at its list only when
- * something happens in cur/ (open here), and an IDLE session only for a name that comes or goes. To be called before
+ * something happens in cur/, and an IDLE session only for a name that comes or goes. To be called before
  * the list is replaced: the server then waits for the lock, and it is told of a list that a kill let us write, too,
  * which the next sync finds as it should be. Best effort.
  */
-void live_wake(int cur);
+void live_wake(int dirfd);
 
 #endif

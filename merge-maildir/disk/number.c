@@ -290,16 +290,6 @@ static int drop_dead(struct work *w, struct err *err)
 	return rc;
 }
 
-static void wake(int fd)
-{
-	int cur = openat(fd, "cur", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (cur >= 0) {
-		live_wake(cur);
-		close(cur);
-	}
-}
-
 /* Under the lock, with the live list in w. */
 static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *given, unsigned *trouble, struct err *err)
 {
@@ -313,7 +303,7 @@ static int work_on(struct work *w, struct bytes *text, struct stat *st, size_t *
 		rc = drop_dead(w, err);
 	/* That messages came a server sees by itself. */
 	if (!rc && w->changed && *trouble)
-		wake(w->fd);
+		live_wake(w->fd);
 	if (!rc && w->changed)
 		rc = live_write_uidlist(w->d, w->fd, w->in->folder, &w->live, err);
 	if (rc)
