@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../core/path.h"
 #include "index_file.h"
 #include "io.h"
 #include "itree.h"
@@ -203,15 +202,6 @@ ssize_t index_find(const struct index *ix, const char *path, size_t len)
 			hi = mid;
 	}
 	return -1;
-}
-
-bool index_same_folder(const struct index_entry *a, const struct index_entry *b)
-{
-	struct path p, q;
-
-	path_parse(&p, a->path, a->len);
-	path_parse(&q, b->path, b->len);
-	return p.folderlen == q.folderlen && !memcmp(a->path, b->path, p.folderlen);
 }
 
 void index_range(const struct index *ix, const char *dir, size_t *lo, size_t *hi)

@@ -53,8 +53,6 @@ void index_release(struct index *ix);
  */
 ssize_t index_find(const struct index *ix, const char *path, size_t len);
 void index_range(const struct index *ix, const char *dir, size_t *lo, size_t *hi);
-/* index_same_folder: whether both are in the same folder: as messages, or as its marker or lists. */
-bool index_same_folder(const struct index_entry *a, const struct index_entry *b);
 
 struct index_edit {
 	const char *path; /* borrowed until index_release() */
